@@ -1,0 +1,5 @@
+"""`python -m stocks` is `stocks`."""
+
+from stocks.cli import main
+
+main()

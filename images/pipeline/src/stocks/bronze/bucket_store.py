@@ -1,0 +1,175 @@
+"""Bronze in a bucket of any S3 server. Imports boto3, which is slow: import this module only when needed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import boto3
+import botocore.exceptions as aws
+from botocore.config import Config
+
+from stocks.bronze.object_store import ObjectStore, is_listed
+from stocks.errors import ConfigError, DataError, StocksError, StoreUnavailable
+from stocks.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PASSING = (
+    aws.ConnectionError,
+    aws.HTTPClientError,
+    aws.IncompleteReadError,
+    aws.CredentialRetrievalError,
+    aws.MetadataRetrievalError,
+)
+_PASSING_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded"})
+_CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that may list, read and write there."
+_HINTS = {
+    "NoSuchBucket": "Make the bucket, or set STOCKS_STORE_URL to one that exists.",
+    "RequestTimeTooSkewed": "The clocks of this machine and of the server differ: set them.",
+    "PermanentRedirect": "Set AWS_REGION to the bucket's region.",
+    "AuthorizationHeaderMalformed": "Set AWS_REGION to the bucket's region.",
+}
+_CONFLICTS = 5  # tries where another process writes the same key at the same moment
+
+
+class BucketStore(ObjectStore):
+    """A bucket, or a part of one below a prefix.
+
+    Args:
+        bucket: Its name.
+        prefix: What stands before every key, without a slash at the end; may be empty.
+        client: boto3's S3 client; safe to share between threads.
+        sleep: Waits some seconds.
+    """
+
+    def __init__(
+        self, bucket: str, prefix: str, client: S3Client, *, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._bucket = bucket
+        self._above = f"{prefix}/" if prefix else ""
+        self._client = client
+        self._sleep = sleep
+        self.url = f"s3://{bucket}/{prefix}".rstrip("/")
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """See `ObjectStore`. Where the network fails, boto3 tries again: it may meet its own first try."""
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        for _ in range(_CONFLICTS):
+            with self._faults():
+                try:
+                    self._client.put_object(
+                        Bucket=self._bucket,
+                        Key=self._above + key,
+                        Body=data,
+                        ContentType="application/gzip",
+                        ChecksumSHA256=checksum,
+                        IfNoneMatch="*",
+                    )
+                except aws.ClientError as error:
+                    if _status(error) == 412:
+                        return False
+                    if _status(error) != 409:
+                        raise
+                else:
+                    return True
+            # 409: another write of this key is under way, and S3 asks for another try.
+            self._sleep(random.uniform(0.05, 0.25))  # noqa: S311 - no secret: it only sets the two apart
+        raise StoreUnavailable(f"{self.url}: {key} is being written by others all the time.")
+
+    def get(self, key: str) -> bytes:
+        """See `ObjectStore`."""
+        with self._faults():
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
+            except self._client.exceptions.NoSuchKey:
+                raise DataError(f"{self.url} holds no object {key}.") from None
+
+    def keys(self, prefix: str) -> list[str]:
+        """See `ObjectStore`."""
+        found = []
+        with self._faults():
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix):
+                found += [entry["Key"].removeprefix(self._above) for entry in page.get("Contents", [])]
+        return sorted(key for key in found if is_listed(key))
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        """Translates boto3's errors.
+
+        Their own text may hold an address with a password or what the server echoes: it goes no further.
+        """
+        try:
+            yield
+        except aws.ClientError as error:
+            raise self._refusal(error) from None
+        except aws.SSLError:
+            raise ConfigError(
+                f"{self.url}: the server's certificate can't be verified.", hint="See AWS_CA_BUNDLE."
+            ) from None
+        except _PASSING as error:
+            raise StoreUnavailable(
+                f"{self.url} can't be reached ({type(error).__name__}).",
+                hint="Is AWS_ENDPOINT_URL_S3 right, and the server up?",
+            ) from None
+        except (aws.NoCredentialsError, aws.PartialCredentialsError):
+            raise ConfigError(f"There is no complete credential for {self.url}.", hint=_CREDENTIALS) from None
+        except (aws.BotoCoreError, ValueError) as error:
+            raise ConfigError(
+                f"{self.url} can't be used ({type(error).__name__}).",
+                hint="Check STOCKS_STORE_URL and the AWS_ settings.",
+            ) from None
+
+    def _refusal(self, error: aws.ClientError) -> StocksError:
+        code, status = error.response.get("Error", {}).get("Code", ""), _status(error)
+        message = f"{self.url} answered {status} {code}."
+        if status >= 500 or status in {408, 409, 429} or code in _PASSING_CODES:
+            return StoreUnavailable(message)
+        hint = _CREDENTIALS if status in {401, 403} else "Check STOCKS_STORE_URL and the AWS_ settings."
+        return ConfigError(message, hint=_HINTS.get(code, hint))
+
+
+def _status(error: aws.ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def s3_client(settings: Settings, *, attempts: int = 4) -> S3Client:
+    """A client for any S3 server. What the settings leave open, boto3 looks for in its own places.
+
+    Args:
+        settings: The AWS_ ones are read.
+        attempts: Tries a request, with growing pauses between them.
+
+    Raises:
+        ConfigError: boto3 can't make sense of the settings.
+    """
+    key, secret = settings.aws_access_key_id, settings.aws_secret_access_key
+    try:
+        return boto3.client(
+            "s3",
+            endpoint_url=settings.aws_endpoint_url_s3,
+            region_name=settings.aws_region,
+            aws_access_key_id=key.get_secret_value() if key else None,
+            aws_secret_access_key=secret.get_secret_value() if secret else None,
+            config=Config(
+                connect_timeout=5,
+                read_timeout=30,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                # What servers that aren't AWS understand.
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            ),
+        )
+    except (aws.BotoCoreError, ValueError) as error:
+        raise ConfigError(
+            f"The S3 client can't be made ({type(error).__name__}).",
+            hint="Check AWS_ENDPOINT_URL_S3 (http://host:port), AWS_REGION and the credential.",
+        ) from None

@@ -1,0 +1,146 @@
+"""Puts answers into the store and finds them again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from stocks.bronze.folder_store import FolderStore
+from stocks.bronze.object_key import Area, ObjectKey
+from stocks.bronze.object_store import ObjectStore
+from stocks.errors import ConfigError, CorruptObject
+from stocks.settings import Settings
+from stocks.source import Answer, Endpoint
+from stocks.universe import check_symbol
+
+
+class Bronze:
+    """Raw answers, write-once and content-addressed.
+
+    Every method raises StoreUnavailable and ConfigError as the store does.
+
+    Args:
+        store: Where the objects lie.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+
+    def put(self, answer: Answer) -> tuple[ObjectKey, bool]:
+        """Stores an answer unless the latest one before it, to the same question, is equal.
+
+        "Before" is by the time of observation: an answer that comes in late is kept where it tells something
+        new about its own moment, so that a replay as of that moment finds it.
+
+        Returns:
+            The key under which the answer lies, and whether it was written now. False does not say that
+            the object has been normalized: a run may have been killed in between.
+        """
+        return self._put(
+            area_of(answer.endpoint),
+            answer.source,
+            answer.endpoint,
+            answer.symbol,
+            answer.observed_at,
+            answer.body,
+        )
+
+    def quarantine(self, source: str, endpoint: str, symbol: str, observed_at: datetime, body: bytes) -> ObjectKey:
+        """Stores an answer that holds no usable series, where silver does not look."""
+        return self._put("quarantine", source, endpoint, symbol, observed_at, body)[0]
+
+    def objects(
+        self, symbol: str, area: Area = "series", endpoint: str | None = None, source: str | None = None
+    ) -> list[ObjectKey]:
+        """A symbol's objects in an area, oldest first; of every endpoint and source where None."""
+        prefix = f"{area}/{check_symbol(symbol)}/"
+        if endpoint is not None:
+            prefix += f"{endpoint}/"
+        found = [
+            key
+            for key in self._listing(prefix)
+            if (endpoint is None or key.endpoint == endpoint) and (source is None or key.source == source)
+        ]
+        return sorted(found, key=lambda key: (key.observed_at, key.sha256))
+
+    def symbols(self, area: Area = "series") -> list[str]:
+        """The symbols that have an object in an area, sorted."""
+        return sorted({key.symbol for key in self._listing(f"{area}/")})
+
+    def read(self, key: ObjectKey) -> bytes:
+        """An answer's bytes as received.
+
+        Raises:
+            CorruptObject: They are not the bytes that were stored.
+            DataError: There is no such object.
+        """
+        packed = self.store.get(str(key))
+        try:
+            body = gzip.decompress(packed)
+        except (OSError, EOFError, zlib.error):
+            body = None
+        if body is None or hashlib.sha256(body).hexdigest() != key.sha256:
+            raise CorruptObject(
+                f"The bytes of {self.store.url}/{key} don't match the checksum in its key.",
+                hint="Restore that object from a copy, or move it away; then fetch the symbol again.",
+            )
+        return body
+
+    def _put(
+        self, area: Area, source: str, endpoint: str, symbol: str, observed_at: datetime, body: bytes
+    ) -> tuple[ObjectKey, bool]:
+        key = ObjectKey(
+            area=area,
+            symbol=symbol,
+            endpoint=str(endpoint),
+            source=source,
+            observed_at=observed_at,
+            sha256=hashlib.sha256(body).hexdigest(),
+        )
+        earlier = [other for other in self._listing(key.prefix) if other.observed_at <= key.observed_at]
+        latest = [other for other in earlier if other.observed_at == earlier[-1].observed_at]
+        # Of two answers within a second nobody knows which came last: then neither speaks for "unchanged".
+        if len(latest) == 1 and latest[0].sha256 == key.sha256:
+            return latest[0], False
+        # No time and no name inside: equal answers give equal objects.
+        return key, self.store.put_if_absent(str(key), gzip.compress(body, compresslevel=6, mtime=0))
+
+    def _listing(self, prefix: str) -> list[ObjectKey]:
+        """The keys below a prefix in the store's order; files that aren't ours are passed over."""
+        return [key for text in self.store.keys(prefix) if (key := ObjectKey.parse(text))]
+
+
+def area_of(endpoint: Endpoint) -> Area:
+    """The area in which an endpoint's healthy answers lie."""
+    return "reference" if endpoint is Endpoint.OVERVIEW else "series"
+
+
+def open_bronze(settings: Settings) -> Bronze:
+    """Bronze in the store that the settings name.
+
+    Raises:
+        ConfigError: The address is none of a store.
+    """
+    wrong = ConfigError(
+        "STOCKS_STORE_URL names no store.",
+        hint="Use file:///folder or s3://bucket/prefix, with no credential in it.",
+    )
+    try:
+        url = urlsplit(settings.store_url)
+    except ValueError:
+        raise wrong from None
+    if "@" in url.netloc or url.query or url.fragment:
+        raise wrong
+    if url.scheme == "file" and url.netloc in {"", "localhost"} and url.path.startswith("/"):
+        return Bronze(FolderStore(Path(url2pathname(url.path))))
+    if url.scheme == "s3" and url.netloc:
+        # boto3 takes a quarter of a second to import: the embedded run does without it.
+        from stocks.bronze.bucket_store import BucketStore, s3_client
+
+        return Bronze(BucketStore(url.netloc, url.path.strip("/"), s3_client(settings)))
+    raise wrong

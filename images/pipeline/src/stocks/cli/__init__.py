@@ -1,0 +1,5 @@
+"""The command `stocks`."""
+
+from stocks.cli.app import main
+
+__all__ = ["main"]

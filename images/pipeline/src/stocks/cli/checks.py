@@ -1,0 +1,100 @@
+"""What `stocks doctor` checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from stocks.bronze import open_bronze
+from stocks.errors import ConfigError, ProviderUnavailable, StocksError
+from stocks.local.instance import open_warehouse, request_budget
+from stocks.settings import Settings
+from stocks.source import Endpoint, Unlimited, open_source
+from stocks.universe import companies, project_folder
+from stocks.warehouse import Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check and what it found."""
+
+    name: str
+    detail: str = ""
+    error: StocksError | None = None
+
+
+def check_all(settings: Settings, *, request: bool) -> list[Check]:
+    """Checks settings, dbt project, store, warehouse and provider; a failing check does not stop the next.
+
+    Args:
+        settings: The settings in force.
+        request: Whether one answer may be fetched, which counts against the key's quota.
+    """
+    return [
+        _check("settings", lambda: _settings(settings)),
+        _check("dbt project", lambda: f"{project_folder()}, {len(companies())} symbols in its universe"),
+        _check("store", lambda: _store(settings)),
+        _check("warehouse", lambda: _warehouse(settings)),
+        _check("provider", lambda: _provider(settings, request=request)),
+    ]
+
+
+def _check(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, detail=look())
+    except StocksError as error:
+        return Check(name=name, error=error)
+
+
+def _settings(settings: Settings) -> str:
+    if settings.source == "alphavantage" and settings.alphavantage_api_key is None:
+        raise ConfigError(
+            "STOCKS_SOURCE is alphavantage, and there is no key.",
+            hint="Set ALPHAVANTAGE_API_KEY, or STOCKS_SOURCE=sample.",
+        )
+    return f"source {settings.source}, series {settings.stocks_series}, state in {settings.stocks_state_dir}"
+
+
+def _store(settings: Settings) -> str:
+    bronze = open_bronze(settings)
+    bronze.store.check()
+    return f"{bronze.store.url}, {len(bronze.symbols())} symbols"
+
+
+def _warehouse(settings: Settings) -> str:
+    with open_warehouse(settings) as warehouse:
+        may = []
+        for role in Role:
+            try:
+                with warehouse.connect(role) as connection:
+                    connection.execute("select 1")
+                may.append(role.value)
+            except ConfigError:
+                continue
+        with warehouse.connect(Role.READER) as connection:
+            row = connection.execute("select current_setting('server_version')").fetchone()
+        return f"PostgreSQL {row[0] if row else '?'} at {warehouse}, roles {', '.join(may)}"
+
+
+def _provider(settings: Settings, *, request: bool) -> str:
+    if request:
+        with (
+            open_warehouse(settings) as warehouse,
+            open_source(settings, request_budget(settings, warehouse)) as source,
+        ):
+            answer = source.fetch(Endpoint.of_series(settings.stocks_series), "IBM")
+            return f"answered with {len(answer.body):,} bytes for IBM"
+    if settings.source == "sample":
+        with open_source(settings, Unlimited()) as source:
+            return f"the sample as of {source.now():%Y-%m-%d}: {', '.join(source.symbols() or [])}"
+    try:
+        # Without a key and a function this counts as no request; any answer at all means that the way is open.
+        reached = httpx.head(settings.stocks_provider_url, timeout=10)
+    except httpx.HTTPError as error:
+        raise ProviderUnavailable(
+            f"{settings.stocks_provider_url} can't be reached: {type(error).__name__}.",
+            hint="Check STOCKS_PROVIDER_URL, the network and its proxy.",
+        ) from None
+    return f"{settings.stocks_provider_url} is reached (HTTP {reached.status_code}); --request tests the key"

@@ -1,0 +1,201 @@
+"""How commands tell what they do: for a person, or as JSON lines for a machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from stocks.errors import StocksError
+
+_WIDEST = 200
+_LONG = 20  # a stage with fewer parts says only when it begins and ends
+
+
+class Output(StrEnum):
+    """What standard output is for."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Reporter(Protocol):
+    """A `stocks.pipeline.Report` that also shows results and errors; a context manager while work goes on."""
+
+    def __enter__(self) -> Self:
+        """Work begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Work has ended."""
+
+    def begin(self, stage: str, total: int) -> None:
+        """A stage has begun."""
+
+    def advance(self, stage: str, done: int, label: str) -> None:
+        """So many parts of the stage are done."""
+
+    def say(self, message: str) -> None:
+        """A sentence worth reading."""
+
+    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+        """A result: a table, or a line a row."""
+
+    def fail(self, subject: str, error: StocksError) -> None:
+        """What went wrong, with what, and what to do."""
+
+    def result(self, **facts: Any) -> None:
+        """The end of a command in a machine's terms; a person has read the tables."""
+
+
+class JsonReporter:
+    """One JSON object a line, each with the time and the event."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def begin(self, stage: str, total: int) -> None:
+        """A line `begin`."""
+        self._line("begin", stage=stage, total=total)
+
+    def advance(self, stage: str, done: int, label: str) -> None:
+        """A line `advance`."""
+        self._line("advance", stage=stage, done=done, label=label)
+
+    def say(self, message: str) -> None:
+        """A line `message`."""
+        self._line("message", message=message)
+
+    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+        """A line for each row, with the table's title as its event."""
+        names = list(columns)
+        for row in rows:
+            self._line(title, **dict(zip(names, row, strict=True)))
+
+    def fail(self, subject: str, error: StocksError) -> None:
+        """A line `error`."""
+        self._line("error", subject=subject, message=error.message, hint=error.hint, exit_code=error.exit_code)
+
+    def result(self, **facts: Any) -> None:
+        """A line `result`."""
+        self._line("result", **facts)
+
+    def _line(self, event: str, **facts: Any) -> None:
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        print(json.dumps({"time": moment, "event": event, **facts}, default=str), flush=True)
+
+
+class TextReporter:
+    """Progress bars and tables on a terminal; plain lines where the output goes elsewhere."""
+
+    def __init__(self) -> None:
+        # Where the output goes to a file or a pipe there is no width to keep to.
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDEST)
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._totals: dict[str, int] = {}
+        self._said: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description:<10}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("[dim]{task.fields[label]}"),
+                console=self._console,
+            )
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def begin(self, stage: str, total: int) -> None:
+        """A new progress bar, or a line."""
+        self._totals[stage] = total
+        if self._progress is not None:
+            self._tasks[stage] = self._progress.add_task(stage, total=total, label="")
+        else:
+            self._said[stage] = 0
+            self._console.print(f"{stage}: {total} to do")
+
+    def advance(self, stage: str, done: int, label: str) -> None:
+        """Moves the bar; without a terminal, a line at every quarter."""
+        total = self._totals[stage]
+        if self._progress is not None:
+            self._progress.update(self._tasks[stage], completed=done, label="" if done == total else label)
+        elif (quarter := 4 * done // total) > self._said[stage] and (total >= _LONG or done == total):
+            self._said[stage] = quarter
+            self._console.print(f"{stage}: {done} of {total}")
+
+    def say(self, message: str) -> None:
+        """A line."""
+        self._console.print(message, markup=False)
+
+    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+        """A table; numbers to the right."""
+        body = [list(row) for row in rows]
+        table = Table(
+            title=title,
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+        )
+        for position, name in enumerate(columns):
+            numeric = all(isinstance(row[position], int | float | None) for row in body) and bool(body)
+            table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
+        for row in body:
+            table.add_row(*(_cell(value) for value in row))
+        self._console.print(table)
+        self._console.print()
+
+    def fail(self, subject: str, error: StocksError) -> None:
+        """What is wrong in red, what to do below it."""
+        prefix = f"{subject}: " if subject else ""
+        self._console.print(f"[bold red]error[/] {prefix}", end="")
+        self._console.print(error.message, markup=False)
+        if error.hint:
+            self._console.print(f"      {error.hint}", markup=False, style="dim")
+
+    def result(self, **facts: Any) -> None:
+        """Nothing: the tables have said it."""
+
+
+def reporter(output: Output | None) -> Reporter:
+    """The reporter that was asked for; by default one for a person on a terminal, and JSON lines elsewhere."""
+    chosen = output or (Output.TEXT if sys.stdout.isatty() else Output.JSON)
+    return TextReporter() if chosen is Output.TEXT else JsonReporter()
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.2f}"
+        case datetime():
+            return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        case _:
+            return str(value)

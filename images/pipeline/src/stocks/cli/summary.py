@@ -1,0 +1,160 @@
+"""The tables that `stocks run` and `stocks status` end with."""
+
+from __future__ import annotations
+
+from stocks.cli.report import Reporter
+from stocks.local.runner import Run
+from stocks.settings import Settings
+from stocks.source import Unlimited, open_source
+from stocks.trading_calendar import calendar_of
+from stocks.warehouse import Warehouse
+from stocks.warehouse.query import read
+
+_MORE = """More: stocks status; stocks query 'table gold.mart_stock_summary'; stocks --help"""
+
+_TICKERS = """
+with rejected as (
+    -- the rejects of each series' latest answer: a bad row that every answer repeats is one reject
+    select symbol, sum(bars_rejected) as rejects
+    from (
+        select distinct on (symbol, interval) symbol, interval, bars_rejected
+        from ops.bronze_object
+        where interval is not null
+        order by symbol, interval, observed_at desc, load_id desc
+    ) as latest
+    group by symbol
+),
+restated as (
+    select symbol, sum(bars_changed) as restated from silver.restatement group by symbol
+)
+select
+    symbol,
+    bars,
+    coalesce(rejects, 0)::bigint as rejects,
+    coalesce(restated, 0)::bigint as restated,
+    first_date,
+    last_date,
+    close,
+    currency,
+    round((100 * volatility_52w)::numeric, 1)::double precision as "volatility_52w_%%"
+from gold.mart_stock_summary
+left join rejected using (symbol)
+left join restated using (symbol)
+where %(all)s or symbol = any(%(symbols)s)
+order by symbol
+"""
+
+
+def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: Run) -> None:
+    """What a run brought: a row a ticker, seconds a stage, what went wrong, how to see more."""
+    if _has_gold(warehouse):
+        result = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
+        report.rows("ticker", result.columns, result.rows)
+    for subject, error in done.errors.items():
+        report.fail(subject, error)
+    if done.is_unchanged and not done.errors:
+        report.say("\nNothing new: bronze, silver and gold are as they were.")
+    else:
+        report.say(f"\n{_changes(done)}")
+    if done.build is not None and done.build.warnings:
+        report.rows(
+            "Warnings of gold's tests (they stop nothing)",
+            ["rule", "model", "rows"],
+            [[warning.name, warning.model, warning.failures] for warning in done.build.warnings],
+        )
+    report.say(
+        "Seconds: "
+        + ", ".join(f"{name} {seconds:.1f}" for name, seconds in done.seconds.items())
+        + f"; {sum(done.seconds.values()):.1f} in all."
+    )
+    source = "the sample (real prices up to 2013)" if settings.source == "sample" else "Alpha Vantage"
+    report.say(f"From {source}. {_MORE}")
+    report.result(
+        exit_code=done.exit_code,
+        unchanged=done.is_unchanged,
+        seconds=done.seconds,
+        errors={subject: error.message for subject, error in done.errors.items()},
+    )
+
+
+def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+    """The last runs, freshness, data quality and the request budget."""
+    runs = read(
+        warehouse,
+        """
+        select command, source, started_at, round(extract(epoch from finished_at - started_at), 1)::float as seconds,
+               exit_code, message
+        from ops.run order by started_at desc limit 10
+        """,
+    )
+    report.rows("Last runs", runs.columns, runs.rows)
+    if not runs.rows:
+        report.say("No runs yet. `stocks run` (or `make run`) makes the first one.")
+        return
+    _show_freshness(report, settings, warehouse)
+    quality = read(
+        warehouse,
+        """
+        select rule, model, severity, status, failures from ops.data_quality
+        where build_id = (select max(build_id) from ops.gold_build) and status <> 'pass'
+        order by severity, rule
+        """,
+    )
+    report.rows("What gold's tests found in the last build", quality.columns, quality.rows)
+    published = read(
+        warehouse,
+        """
+        select (select max(published_at) from ops.gold_build) as published_at,
+               (select count(*) from ops.data_quality where status = 'pass'
+                    and build_id = (select max(build_id) from ops.gold_build)) as passed
+        """,
+    )
+    published_at, passed = published.rows[0]
+    report.say(f"{passed} tests passed. Gold was published at {published_at or 'no time yet'}.")
+    budget = read(
+        warehouse,
+        """
+        select budget_key as key, used, exhausted_at from ops.api_budget
+        where day = (now() at time zone 'UTC')::date
+        """,
+    )
+    if budget.rows:
+        report.rows(f"Requests today, of {settings.stocks_requests_per_day}", budget.columns, budget.rows)
+
+
+def _show_freshness(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+    bars = read(
+        warehouse,
+        """
+        select symbol, interval, max(price_date) as last_date, max(observed_at) as observed_at
+        from silver.price_bar where is_final group by symbol, interval order by symbol, interval
+        """,
+    )
+    with open_source(settings, Unlimited()) as source:
+        now = source.now()
+    rows = []
+    for symbol, interval, last_date, observed_at in bars.rows:
+        calendar = calendar_of(symbol)
+        due = calendar.last_settled(now) if interval == "daily" else calendar.last_settled_week(now)
+        rows.append([symbol, interval, last_date, due, "up to date" if last_date >= due else "behind", observed_at])
+    report.rows("Freshness", ["symbol", "interval", "last_date", "due", "state", "observed_at"], rows)
+
+
+def _has_gold(warehouse: Warehouse) -> bool:
+    return read(warehouse, "select to_regclass('gold.mart_stock_summary') is not null").rows == [(True,)]
+
+
+def _changes(done: Run) -> str:
+    counts = done.counts
+    parts = [
+        f"{done.fetched} new answers",
+        f"{counts.inserted:,} bars inserted",
+        f"{counts.restated:,} restated",
+        f"{counts.unchanged:,} unchanged",
+        f"{counts.rejected:,} rejected",
+    ]
+    if done.build is not None:
+        parts.append(
+            f"gold published: {done.build.models} models, {done.build.tests} tests, {len(done.build.warnings)} warnings"
+        )
+    return ", ".join(parts) + "."

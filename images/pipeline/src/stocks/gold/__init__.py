@@ -1,0 +1,5 @@
+"""Gold: dbt builds it beside the one that readers use, its tests judge it, and only then it takes that one's place."""
+
+from stocks.gold.build import GoldBuild, build_gold, is_current
+
+__all__ = ["GoldBuild", "build_gold", "is_current"]

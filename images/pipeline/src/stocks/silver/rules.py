@@ -1,0 +1,166 @@
+"""What a bar must hold to. Every rule has a name, under which silver.rejected_bar counts its rejects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import reduce
+from operator import or_
+
+import polars as pl
+
+from stocks.silver.decode import FIELDS, PRICES
+from stocks.trading_calendar import TradingCalendar
+
+WITHIN = 1e-6
+"""Relative tolerance where two prices should agree."""
+_EXACT = 2.0**53  # from here on doubles skip whole numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What a rule must know beside the row."""
+
+    today: date
+    """The exchange's local date at the observation."""
+    calendar: TradingCalendar
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowRule:
+    """A rule that one row breaks or keeps.
+
+    The expressions read the columns of `decode.Decoded.rows` and `price_date` Date (null: no date).
+    """
+
+    name: str
+    meaning: str
+    broken: Callable[[Setting], pl.Expr]
+    """Boolean; null counts as kept: what is missing has a rule of its own."""
+    reason: pl.Expr
+    """String: what is wrong with this row."""
+
+
+def is_session(day: pl.Expr, calendar: TradingCalendar) -> pl.Expr:
+    """`TradingCalendar.is_session` for a column."""
+    holidays = pl.Series(sorted(calendar.holidays), dtype=pl.Date)
+    return (day.dt.weekday() <= 5) & ~day.is_in(holidays.implode())
+
+
+def _any(conditions: list[pl.Expr]) -> pl.Expr:
+    return reduce(or_, conditions)
+
+
+def _absent(name: str) -> pl.Expr:
+    return pl.col(name).is_null() | ~pl.col(name).is_finite()
+
+
+def _outside(price: str) -> RowRule:
+    return RowRule(
+        name=f"{price}_outside_range",
+        meaning=f"The {price} lies outside low to high, by more than a millionth.",
+        broken=lambda _: (
+            (pl.col(price) > pl.col("high") * (1 + WITHIN)) | (pl.col(price) < pl.col("low") * (1 - WITHIN))
+        ),
+        reason=pl.format(f"{price} {{}} is outside {{}} to {{}}", price, "low", "high"),
+    )
+
+
+ROW_RULES = (
+    RowRule(
+        name="unparsable_date",
+        meaning="The row's key is not a date (YYYY-MM-DD).",
+        broken=lambda _: pl.col("price_date").is_null(),
+        reason=pl.format("{} is not a date", "date_text"),
+    ),
+    RowRule(
+        name="missing_value",
+        meaning="A price, the volume or an action is absent, null, infinite or no number, or told twice.",
+        broken=lambda _: _any([_absent(name) for name in FIELDS]),
+        reason=pl.format(
+            "no usable {}",
+            pl.concat_list(pl.when(_absent(name)).then(pl.lit(name)) for name in FIELDS)
+            .list.drop_nulls()
+            .list.join(", "),
+        ),
+    ),
+    RowRule(
+        name="duplicate_date",
+        meaning="The date stands more than once in the payload; which of its rows is right can't be told.",
+        broken=lambda _: pl.col("date_text").is_duplicated(),
+        reason=pl.format("{} stands more than once", "date_text"),
+    ),
+    RowRule(
+        name="price_not_positive",
+        meaning="A price is zero or negative.",
+        broken=lambda _: pl.min_horizontal(PRICES) <= 0,
+        reason=pl.format("the lowest of the row's prices is {}", pl.min_horizontal(PRICES)),
+    ),
+    RowRule(
+        name="high_below_low",
+        meaning="The high is lower than the low.",
+        broken=lambda _: pl.col("high") < pl.col("low"),
+        reason=pl.format("high {} is below low {}", "high", "low"),
+    ),
+    _outside("open"),
+    _outside("close"),
+    RowRule(
+        name="volume_negative",
+        meaning="The volume is negative.",
+        broken=lambda _: pl.col("volume") < 0,
+        reason=pl.format("volume is {}", "volume"),
+    ),
+    RowRule(
+        name="volume_not_an_integer",
+        meaning="The volume is no whole number, or too large to be read exactly (2^53).",
+        broken=lambda _: (pl.col("volume") != pl.col("volume").round()) | (pl.col("volume") >= _EXACT),
+        reason=pl.format("volume is {}", "volume"),
+    ),
+    RowRule(
+        name="negative_dividend",
+        meaning="The dividend is negative.",
+        broken=lambda _: pl.col("dividend_amount") < 0,
+        reason=pl.format("dividend is {}", "dividend_amount"),
+    ),
+    RowRule(
+        name="split_not_positive",
+        meaning="The split coefficient is zero or negative.",
+        broken=lambda _: pl.col("split_coefficient") <= 0,
+        reason=pl.format("split coefficient is {}", "split_coefficient"),
+    ),
+    RowRule(
+        name="future_date",
+        meaning="The date is after the exchange's local date at the observation.",
+        broken=lambda setting: pl.col("price_date") > setting.today,
+        reason=pl.format("{} had not come when it was observed", "date_text"),
+    ),
+    RowRule(
+        name="not_a_session",
+        meaning="The exchange held no session that day.",
+        broken=lambda setting: ~is_session(pl.col("price_date"), setting.calendar),
+        reason=pl.format("the exchange was closed on {}", "date_text"),
+    ),
+)
+"""In the order in which they are asked: a row is rejected by the first that it breaks."""
+
+DUPLICATE_WEEK = "duplicate_week"
+FACTOR_DISCONTINUITY = "factor_discontinuity"
+
+RULES: dict[str, str] = {rule.name: rule.meaning for rule in ROW_RULES} | {
+    DUPLICATE_WEEK: "A later bar of the same ISO week is there: this one told of a part of the week.",
+    FACTOR_DISCONTINUITY: (
+        "Adjusted close over close moves, from one bar to the next, by what no dividend and no split tells."
+    ),
+}
+"""Every rule's name and meaning; the last two look at bars that kept all the others."""
+
+
+def broken_rule(setting: Setting) -> pl.Expr:
+    """The name of the first rule that a row breaks; null where it keeps all."""
+    return pl.coalesce(pl.when(rule.broken(setting)).then(pl.lit(rule.name)) for rule in ROW_RULES)
+
+
+def reason() -> pl.Expr:
+    """Why a row with a `rule` was rejected."""
+    return pl.coalesce(pl.when(pl.col("rule") == rule.name).then(rule.reason) for rule in ROW_RULES)

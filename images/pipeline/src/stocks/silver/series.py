@@ -1,0 +1,181 @@
+"""A series answer -> the bars that can be trusted, the rows that can't, and whether to apply it at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import polars as pl
+
+from stocks.errors import DataError, MalformedPayload
+from stocks.silver import json_text
+from stocks.silver.adjustment import check_continuity
+from stocks.silver.decode import FIELDS, decode, raw_rows
+from stocks.silver.rules import DUPLICATE_WEEK, FACTOR_DISCONTINUITY, Setting, broken_rule, reason
+from stocks.source import Endpoint
+from stocks.trading_calendar import TradingCalendar
+
+Interval = Literal["daily", "weekly"]
+
+_REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
+
+# More rejects than both, and it is the payload that is wrong, not some of its bars.
+_REJECTS_AT_MOST = 5
+_REJECTED_SHARE_AT_MOST = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParsedSeries:
+    """What a series answer says. Each of its rows is in `bars` or in `rejects`, once."""
+
+    bars: pl.DataFrame
+    """price_date Date; open, high, low, close, adjusted_close Float64; volume Int64; dividend_amount,
+    split_coefficient Float64; is_final Boolean. By price_date, which is unique."""
+    rejects: pl.DataFrame
+    """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
+    refused: str
+    """Why the payload must not be applied, as a sentence; empty where it may."""
+
+    @classmethod
+    def refusal(cls, why: str) -> ParsedSeries:
+        """A payload that gives no bars at all."""
+        return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), refused=why)
+
+
+def interval_of(endpoint: Endpoint) -> Interval:
+    """The interval of an endpoint's bars.
+
+    Raises:
+        DataError: The endpoint gives no bars.
+    """
+    match endpoint:
+        case Endpoint.DAILY_ADJUSTED:
+            return "daily"
+        case Endpoint.WEEKLY_ADJUSTED:
+            return "weekly"
+        case _:
+            raise DataError(f"{endpoint} gives no bars.")
+
+
+def parse_series(
+    payload: bytes, *, symbol: str, endpoint: Endpoint, observed_at: datetime, calendar: TradingCalendar
+) -> ParsedSeries:
+    """Reads an answer, judges every row by the rules of `rules.RULES`, and marks the provisional bars.
+
+    Args:
+        payload: The answer's bytes.
+        symbol: Whose series it must be.
+        endpoint: What was asked for.
+        observed_at: When the answer was given (aware).
+        calendar: Of the exchange where the symbol is listed.
+
+    Raises:
+        MalformedPayload: The answer holds no series, or another symbol's.
+        DataError: The endpoint gives no bars.
+    """
+    weekly = interval_of(endpoint) == "weekly"
+    decoded = decode(payload, endpoint.series_key)
+    if decoded.symbol is not None and decoded.symbol.upper() != symbol.upper():
+        raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.", body=payload)
+    rows = decoded.rows
+    if weekly and rows["split_coefficient"].is_null().all():  # weekly answers don't tell splits
+        rows = rows.with_columns(split_coefficient=pl.lit(1.0))
+    setting = Setting(today=observed_at.astimezone(calendar.timezone).date(), calendar=calendar)
+    judged = rows.with_columns(price_date=_date(pl.col("date_text"))).with_columns(rule=broken_rule(setting))
+    broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
+    candidates = judged.filter(pl.col("rule").is_null()).sort("price_date")
+    shift = ""
+    if weekly:
+        unfit = _partial_weeks(candidates)
+    else:
+        unfit, shift = _discontinuities(judged, candidates)
+    rejected = pl.concat([broken, unfit]).sort("row")
+    bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
+        "price_date",
+        *FIELDS[:5],
+        pl.col("volume").cast(pl.Int64),
+        *FIELDS[6:],
+        is_final=(_final_week if weekly else _final_day)(observed_at, calendar),
+    )
+    return ParsedSeries(
+        bars=bars,
+        rejects=_with_raw(rejected, payload, endpoint),
+        refused=_refusal(shift, bars=len(bars), rejects=len(rejected)),
+    )
+
+
+def _date(text: pl.Expr) -> pl.Expr:
+    """The date of a text; null where it is none. The parser alone would take "2021-1-5" too."""
+    is_whole = text.str.contains(r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$")
+    return pl.when(is_whole).then(text).str.to_date("%Y-%m-%d", strict=False)
+
+
+def _final_day(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
+    return pl.col("price_date") <= calendar.last_settled(observed_at)
+
+
+def _final_week(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
+    """A week's bar is final when its last session is settled and the bar is dated by it.
+
+    The provider may be late: an earlier date in the newest week says that the bar tells of a part of it.
+    Once another week is over, that was the symbol's last trade in its week.
+    """
+    last_session = calendar.last_settled_week(observed_at)
+    monday = last_session - timedelta(days=last_session.weekday())
+    return (pl.col("price_date") < monday) | (pl.col("price_date") == last_session)
+
+
+def _partial_weeks(bars: pl.DataFrame) -> pl.DataFrame:
+    """The bars of weeks that have a later one: row, rule, reason."""
+    latest = pl.col("price_date").max().over(pl.col("price_date").dt.truncate("1w"))
+    return (
+        bars.with_columns(latest=latest)
+        .filter(pl.col("price_date") < pl.col("latest"))
+        .select(
+            "row",
+            rule=pl.lit(DUPLICATE_WEEK),
+            reason=pl.format("{} is of the same week", pl.col("latest").dt.to_string("%Y-%m-%d")),
+        )
+    )
+
+
+def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+    """The bars whose adjustment doesn't fit (row, rule, reason), and where the series' level shifts."""
+    hides_action = pl.col("rule").is_not_null() & (
+        (pl.col("dividend_amount") != 0) | (pl.col("split_coefficient") != 1)
+    ).fill_null(value=True)
+    blind = (
+        judged.filter(pl.col("price_date").is_not_null())
+        .sort("price_date")
+        .with_columns(hidden=hides_action.cum_sum())
+        .filter(pl.col("rule").is_null())
+        .select((pl.col("hidden").cast(pl.Int64).diff() > 0).fill_null(value=False))
+        .to_series()
+    )
+    found = check_continuity(bars, blind)
+    faults = pl.DataFrame(
+        {"place": list(found.faults), "reason": list(found.faults.values())},
+        schema={"place": pl.Int64, "reason": pl.String},
+    )
+    rows = bars["row"].gather(faults["place"])
+    return faults.select(rows, rule=pl.lit(FACTOR_DISCONTINUITY), reason="reason"), found.shift
+
+
+def _with_raw(rejected: pl.DataFrame, payload: bytes, endpoint: Endpoint) -> pl.DataFrame:
+    """The rejects with their raw rows, which are looked up only where there are any."""
+    raw = raw_rows(payload, endpoint.series_key) if len(rejected) else []
+    return rejected.select(
+        pl.Series("price_date", [json_text.storable(raw[row][0]) for row in rejected["row"]], dtype=pl.String),
+        "rule",
+        "reason",
+        pl.Series("raw", [json_text.write(raw[row][1]) for row in rejected["row"]], dtype=pl.String),
+    )
+
+
+def _refusal(shift: str, *, bars: int, rejects: int) -> str:
+    if shift:
+        return f"The series is on two bases: {shift}."
+    if not bars or rejects > max(_REJECTS_AT_MOST, _REJECTED_SHARE_AT_MOST * (bars + rejects)):
+        return f"{rejects} of {bars + rejects} rows break a rule."
+    return ""

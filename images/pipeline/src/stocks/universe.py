@@ -1,0 +1,106 @@
+"""The symbols that the platform knows, from dbt's seeds: the one list that plan, dim_stock and the sample read."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from stocks.errors import ConfigError
+
+# A share class is set off by "-" (BRK-B) or "." (BRK.B), an exchange by ".LON" and the like.
+_SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9.\-]{0,18}[A-Z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Company:
+    """A row of the seed `universe.csv`."""
+
+    symbol: str
+    company_name: str
+    exchange: str
+    currency: str
+    sector: str
+    industry: str
+    last_listed: date | None = None
+    """The last day on which the symbol was this company's; None while it still is."""
+
+
+def project_folder() -> Path:
+    """The dbt project: DBT_PROJECT_DIR where it is set, else the nearest dbt/ above the working directory or the code.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if configured := os.environ.get("DBT_PROJECT_DIR"):
+        folder = Path(configured).absolute()
+        if (folder / "dbt_project.yml").is_file():
+            return folder
+        raise ConfigError(f"DBT_PROJECT_DIR names {folder}, which holds no dbt_project.yml.")
+    for start in (Path.cwd(), Path(__file__)):
+        for parent in (start, *start.parents):
+            if (parent / "dbt" / "dbt_project.yml").is_file():
+                return parent / "dbt"
+    raise ConfigError(
+        "No dbt project was found above the working directory.",
+        hint="Set DBT_PROJECT_DIR to the folder that holds dbt_project.yml.",
+    )
+
+
+def read_seed(name: str) -> list[dict[str, str]]:
+    """The rows of a dbt seed as text.
+
+    Raises:
+        ConfigError: The seed can't be read.
+    """
+    path = project_folder() / "seeds" / f"{name}.csv"
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return list(csv.DictReader(lines))
+    except OSError as error:
+        raise ConfigError(f"The seed {path} can't be read: {error.strerror}.") from error
+
+
+@cache
+def companies() -> dict[str, Company]:
+    """The universe by symbol, in the seed's order."""
+    found = {}
+    for row in read_seed("universe"):
+        last_listed = row.pop("last_listed", "") or ""
+        company = Company(**row, last_listed=date.fromisoformat(last_listed) if last_listed else None)
+        found[check_symbol(company.symbol)] = company
+    return found
+
+
+def listed(day: date) -> list[str]:
+    """The universe's symbols that are listed on a day, in the seed's order."""
+    return [c.symbol for c in companies().values() if c.last_listed is None or day <= c.last_listed]
+
+
+def check_symbol(symbol: str) -> str:
+    """The symbol itself.
+
+    Raises:
+        ConfigError: It can't be one; it would also become part of a path.
+    """
+    if not _SYMBOL.fullmatch(symbol) or ".." in symbol:
+        raise ConfigError(
+            f"{symbol!r} is not a symbol.",
+            hint="Symbols look like IBM, BRK-B, TSCO.LON; separate them by commas.",
+        )
+    return symbol
+
+
+def parse_symbols(text: str) -> list[str]:
+    """Symbols from a list separated by commas or white space: upper case, each once, in order."""
+    return unique(check_symbol(part.upper()) for part in re.split(r"[,\s]+", text) if part)
+
+
+def unique(symbols: Iterable[str]) -> list[str]:
+    """Each symbol once, in order."""
+    return list(dict.fromkeys(symbols))

@@ -1,0 +1,139 @@
+"""Connections to the warehouse, each with no more rights than its use needs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import errors
+from pydantic import SecretStr
+
+from stocks.errors import ConfigError, StocksError, WarehouseUnavailable
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_CONNECT_TIMEOUT = 10  # seconds
+
+_PASSING = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.TooManyConnections,
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+)
+# A refused connection carries no SQLSTATE, only libpq's text.
+_WRONG_CONFIGURATION = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "permission denied",
+    "could not translate host name",
+    "no pg_hba.conf entry",
+)
+
+
+class Role(StrEnum):
+    """What a connection may do; each role may do what the ones below may."""
+
+    OWNER = "stocks_owner"
+    """Migrations, and gold's tables."""
+    WRITER = "stocks_writer"
+    """Rows of silver and ops."""
+    READER = "stocks_reader"
+    """Reads everything, writes nothing."""
+
+
+class Warehouse:
+    """A PostgreSQL database.
+
+    Args:
+        url: postgresql://user:password@host:port/database, of a login that is a member of the roles it is asked for.
+    """
+
+    def __init__(self, url: SecretStr | str) -> None:
+        self._url = url if isinstance(url, SecretStr) else SecretStr(url)
+
+    def __str__(self) -> str:
+        """Where it is, without the password."""
+        parts = urlsplit(self._url.get_secret_value())
+        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+
+    @property
+    def url(self) -> str:
+        """The connection URL, its password inside: for a child's environment, never for a log."""
+        return self._url.get_secret_value()
+
+    @contextlib.contextmanager
+    def connect(self, role: Role, *, read_only: bool = False) -> Iterator[Connection]:
+        """A connection in autocommit mode; `connection.transaction()` groups statements.
+
+        Raises:
+            WarehouseUnavailable: The server can't be reached or went away.
+            ConfigError: The URL, the login or the role is wrong, or the server's disk is full.
+        """
+        options = f"-c role={role.value}" + (" -c default_transaction_read_only=on" if read_only else "")
+        with connection_faults(str(self)):
+            connection = psycopg.connect(
+                self.url,
+                autocommit=True,
+                options=options,
+                connect_timeout=_CONNECT_TIMEOUT,
+                application_name="stocks",
+            )
+            with contextlib.closing(connection):
+                yield connection
+
+
+@contextlib.contextmanager
+def connection_faults(warehouse: str) -> Iterator[None]:
+    """Tells faults of the server from faults of the configuration.
+
+    Args:
+        warehouse: Where the warehouse is, for the message.
+    """
+    try:
+        yield
+    except _PASSING as error:
+        raise WarehouseUnavailable(f"The warehouse {warehouse} went away: {_line(error)}.") from error
+    except errors.DiskFull as error:
+        raise ConfigError(
+            f"The disk of the warehouse {warehouse} is full: {_line(error)}.",
+            hint="Free some space and run the same command again; nothing was lost.",
+        ) from error
+    except errors.InsufficientPrivilege as error:
+        raise ConfigError(
+            f"The login for the warehouse {warehouse} lacks a right: {_line(error)}.",
+            hint="Its role must be stocks_owner, stocks_writer or stocks_reader, as the command needs.",
+        ) from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise _refused(warehouse, error) from error
+    except psycopg.ProgrammingError as error:
+        # libpq could not make sense of the URL: its text would show the password.
+        if "missing" in str(error) or "invalid" in str(error):
+            raise ConfigError(
+                "STOCKS_WAREHOUSE_URL is no PostgreSQL URL.",
+                hint="It looks like postgresql://user:password@host:5432/database.",
+            ) from None
+        raise
+
+
+def _refused(warehouse: str, error: psycopg.Error) -> StocksError:
+    text = _line(error)
+    if any(sign in text for sign in _WRONG_CONFIGURATION):
+        return ConfigError(
+            f"The warehouse {warehouse} refuses the connection: {text}.", hint="Check STOCKS_WAREHOUSE_URL."
+        )
+    return WarehouseUnavailable(
+        f"The warehouse {warehouse} can't be reached: {text}.",
+        hint="Is it running, and is STOCKS_WAREHOUSE_URL right?",
+    )
+
+
+def _line(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].removesuffix(".") if lines else type(error).__name__

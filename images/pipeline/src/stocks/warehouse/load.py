@@ -1,0 +1,286 @@
+"""Bars into silver: COPY into a temporary table, one upsert, one transaction with the row in ops.bronze_object.
+
+A load that is killed leaves nothing behind; a load that is repeated changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import LiteralString, NamedTuple
+
+from psycopg import sql
+
+from stocks.bronze import ObjectKey
+from stocks.silver import ParsedSeries
+from stocks.warehouse.connection import Connection
+
+
+class Load(NamedTuple):
+    """A bronze object and what became of it when it was parsed."""
+
+    key: ObjectKey
+    interval: str
+    series: ParsedSeries
+
+
+@dataclass(kw_only=True)
+class LoadCounts:
+    """What loads changed, in bars."""
+
+    inserted: int = 0
+    restated: int = 0
+    """Final bars whose values the provider changed."""
+    replaced: int = 0
+    """Provisional bars that a newer answer replaced."""
+    unchanged: int = 0
+    withdrawn: int = 0
+    """Provisional bars that the newer answer no longer has."""
+    rejected: int = 0
+
+    @property
+    def changed(self) -> int:
+        """Bars of silver that are not what they were."""
+        return self.inserted + self.restated + self.replaced + self.withdrawn
+
+    def add(self, other: LoadCounts) -> None:
+        """Adds another load's counts, count by count."""
+        for count in fields(self):
+            setattr(self, count.name, getattr(self, count.name) + getattr(other, count.name))
+
+
+_STAGE: LiteralString = """
+create temporary table if not exists incoming (
+    price_date date, open double precision, high double precision, low double precision, close double precision,
+    adjusted_close double precision, volume bigint, dividend_amount double precision,
+    split_coefficient double precision, is_final boolean
+)
+"""
+
+_COPY: LiteralString = """
+copy incoming (price_date, open, high, low, close, adjusted_close, volume, dividend_amount, split_coefficient,
+               is_final) from stdin (format csv)
+"""
+
+# PostgreSQL 18 tells in RETURNING what a row was: counts are taken from the very write, not guessed beside it.
+_UPSERT: LiteralString = """
+with written as (
+    insert into silver.price_bar as bar (
+        symbol, interval, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
+        split_coefficient, is_final, source, bronze_key, observed_at
+    )
+    select
+        %(symbol)s, %(interval)s, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
+        split_coefficient, is_final, %(source)s, %(bronze_key)s, %(observed_at)s
+    from incoming
+    order by price_date
+    on conflict (symbol, interval, price_date) do update set
+        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+        adjusted_close = excluded.adjusted_close, volume = excluded.volume,
+        dividend_amount = excluded.dividend_amount, split_coefficient = excluded.split_coefficient,
+        is_final = excluded.is_final, source = excluded.source, bronze_key = excluded.bronze_key,
+        observed_at = excluded.observed_at
+    where not %(superseded)s
+      and (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close, bar.volume, bar.dividend_amount,
+           bar.split_coefficient, bar.is_final)
+          is distinct from
+          (excluded.open, excluded.high, excluded.low, excluded.close, excluded.adjusted_close, excluded.volume,
+           excluded.dividend_amount, excluded.split_coefficient, excluded.is_final)
+    returning new.price_date, old.is_final as was_final, new.adjusted_close / old.adjusted_close as factor
+)
+select
+    count(*) filter (where was_final is null),
+    count(*) filter (where was_final),
+    count(*) filter (where not was_final),
+    min(price_date) filter (where was_final),
+    max(price_date) filter (where was_final),
+    (array_agg(factor order by abs(ln(factor)) desc) filter (where was_final))[1]
+from written
+"""
+
+# A partial week is dated by its last session so far: when the week goes on, that bar is no more.
+_WITHDRAW: LiteralString = """
+delete from silver.price_bar
+where symbol = %(symbol)s and interval = %(interval)s and not is_final and observed_at < %(observed_at)s
+  and not exists (select 1 from incoming where incoming.price_date = price_bar.price_date)
+  and not %(superseded)s
+"""
+
+_FORGET: tuple[LiteralString, ...] = (
+    "delete from silver.price_bar where symbol = %s",
+    "delete from silver.rejected_bar where symbol = %s",
+    "delete from silver.restatement where symbol = %s",
+    "delete from ops.bronze_object where symbol = %s and interval is not null",
+)
+
+_RECORD: LiteralString = """
+insert into ops.bronze_object (
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, message,
+    bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected
+)
+values (
+    %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s, %(message)s,
+    %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s
+)
+"""
+
+
+def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
+    """Those of the keys that have not been normalized yet, in their order."""
+    keys = list(keys)
+    known = connection.execute(
+        "select bronze_key from ops.bronze_object where bronze_key = any(%s)", [[str(key) for key in keys]]
+    )
+    done = {row[0] for row in known}
+    return [key for key in keys if str(key) not in done]
+
+
+def refusal(connection: Connection, symbol: str) -> str:
+    """Why the latest answer of a symbol's series was refused as a whole; empty where it was not."""
+    row = connection.execute(
+        """
+        select case status when 'refused' then message else '' end from ops.bronze_object
+        where symbol = %s and interval is not null order by observed_at desc, load_id desc limit 1
+        """,
+        [symbol],
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def load(connection: Connection, one: Load) -> LoadCounts:
+    """Loads a parsed object. One that was loaded before is passed over."""
+    with connection.transaction():
+        return _load_one(connection, one)
+
+
+def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCounts:
+    """Replaces all that silver holds of a symbol's series by what these objects give, in one transaction."""
+    total = LoadCounts()
+    with connection.transaction():
+        _lock(connection, symbol)
+        for forget in _FORGET:
+            connection.execute(forget, [symbol])
+        for one in loads:
+            total.add(_load_one(connection, one))
+    return total
+
+
+def load_company(connection: Connection, key: ObjectKey, attributes: dict[str, str | None]) -> None:
+    """Writes the attributes of an OVERVIEW answer, unless a newer one was written before."""
+    values = {**attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
+    statement = sql.SQL(
+        """
+        insert into silver.company as company (symbol, {columns}) values (%(symbol)s, {values})
+        on conflict (symbol) do update set ({columns}) = row ({excluded})
+        where company.observed_at <= excluded.observed_at
+        """
+    ).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, values)),
+        values=sql.SQL(", ").join(map(sql.Placeholder, values)),
+        excluded=sql.SQL(", ").join(sql.Identifier("excluded", column) for column in values),
+    )
+    with connection.transaction():
+        _lock(connection, key.symbol)
+        if not pending(connection, [key]):
+            return
+        connection.execute(statement, {**values, "symbol": key.symbol})
+        _record(connection, key, None, "loaded", "", LoadCounts())
+
+
+def analyze(connection: Connection) -> None:
+    """Tells the planner what silver looks like now; gold would else be planned for the tables that were."""
+    connection.execute("analyze silver.price_bar, ops.bronze_object")
+
+
+def _lock(connection: Connection, symbol: str) -> None:
+    """Until the transaction ends, no other process loads this symbol."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('silver.' || %s, 0))", [symbol])
+
+
+def _load_one(connection: Connection, one: Load) -> LoadCounts:
+    key = one.key
+    _lock(connection, key.symbol)
+    if not pending(connection, [key]):
+        return LoadCounts()
+    counts = LoadCounts(rejected=one.series.rejects.height)
+    _record_rejects(connection, one)
+    if one.series.refused:
+        _record(connection, key, one.interval, "refused", one.series.refused, counts)
+        return counts
+    superseded = connection.execute(
+        """
+        select exists (
+            select 1 from ops.bronze_object
+            where symbol = %s and interval = %s and status = 'loaded' and observed_at > %s
+        )
+        """,
+        [key.symbol, one.interval, key.observed_at],
+    ).fetchone() == (True,)
+    connection.execute(_STAGE)
+    connection.execute("truncate incoming")
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write(one.series.bars.write_csv(include_header=False).encode())
+    values = {
+        "symbol": key.symbol,
+        "interval": one.interval,
+        "source": key.source,
+        "bronze_key": str(key),
+        "observed_at": key.observed_at,
+        "superseded": superseded,
+    }
+    counts.withdrawn = connection.execute(_WITHDRAW, values).rowcount
+    row = connection.execute(_UPSERT, values).fetchone()
+    assert row is not None
+    counts.inserted, counts.restated, counts.replaced, first, last, factor = row
+    counts.unchanged = one.series.bars.height - counts.inserted - counts.restated - counts.replaced
+    if counts.restated:
+        connection.execute(
+            """
+            insert into silver.restatement
+                (symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor, bronze_key)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [key.symbol, one.interval, key.observed_at, counts.restated, first, last, factor, str(key)],
+        )
+    _record(connection, key, one.interval, "superseded" if superseded else "loaded", "", counts)
+    return counts
+
+
+def _record_rejects(connection: Connection, one: Load) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into silver.rejected_bar (bronze_key, symbol, interval, price_date, rule, reason, raw, observed_at)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (str(one.key), one.key.symbol, one.interval, day, rule, reason, raw, one.key.observed_at)
+                for day, rule, reason, raw in one.series.rejects.select(
+                    "price_date", "rule", "reason", "raw"
+                ).iter_rows()
+            ],
+        )
+
+
+def _record(
+    connection: Connection,
+    key: ObjectKey,
+    interval: str | None,
+    status: str,
+    message: str,
+    counts: LoadCounts,
+) -> None:
+    connection.execute(
+        _RECORD,
+        {
+            **{f.name: getattr(counts, f.name) for f in fields(counts)},
+            "bronze_key": str(key),
+            "symbol": key.symbol,
+            "interval": interval,
+            "source": key.source,
+            "endpoint": key.endpoint,
+            "observed_at": key.observed_at,
+            "status": status,
+            "message": message,
+        },
+    )
