@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
+from tests.instance import Instance
 
 from stocks.local.postgres import EmbeddedPostgres
 from stocks.warehouse import Warehouse
@@ -50,56 +48,16 @@ def warehouse(postgres: EmbeddedPostgres) -> Iterator[Warehouse]:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Instance:
-    """A state folder and the command line over it."""
-
-    state: Path
-    environment: dict[str, str]
-
-    def stocks(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs `stocks` in a process of its own."""
-        return subprocess.run(
-            self.command(*arguments),
-            env={**self.environment, **variables},
-            cwd=self.state.parent,  # no .env there
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    def command(self, *arguments: str) -> list[str]:
-        """The command line of `stocks`."""
-        return [sys.executable, "-m", "stocks", *arguments]
-
-    def query(self, statement: str) -> list[str]:
-        """The lines of a query's CSV, without the header."""
-        ended = self.stocks("query", statement, "--format", "csv")
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout.splitlines()[1:]
-
-
-def make_instance(state: Path, **variables: str) -> Instance:
-    """An instance in a folder; nothing of the outer environment but what programs need to start."""
-    kept = {
-        name: os.environ[name]
-        for name in ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
-        if name in os.environ
-    }
-    return Instance(state=state, environment={**kept, "STOCKS_STATE_DIR": str(state), **variables})
-
-
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
     """An instance with nothing in it yet."""
-    return make_instance(tmp_path / "state")
+    return Instance.make(tmp_path / "state")
 
 
 @pytest.fixture(scope="session")
 def sample_instance(tmp_path_factory: pytest.TempPathFactory) -> Instance:
     """An instance with the whole sample in gold. Shared: read it, don't change it."""
-    own = make_instance(tmp_path_factory.mktemp("sample") / "state")
+    own = Instance.make(tmp_path_factory.mktemp("sample") / "state")
     ended = own.stocks("run", "--output", "json")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return own

@@ -18,12 +18,6 @@ from stocks.settings import Settings
 from stocks.source import Answer, Endpoint
 
 
-def s3_settings(endpoint: str, **changes: str) -> Settings:
-    own = {"aws_access_key_id": "tester", "aws_secret_access_key": "not-a-secret", "aws_region": "us-east-1"}
-    given = {name: os.environ[name.upper()] for name in own if name.upper() in os.environ}
-    return Settings(_env_file=None, **{"aws_endpoint_url_s3": endpoint, **own, **given, **changes})
-
-
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """STOCKS_TEST_S3_URL (any server, credentials in AWS_*), else moto's in a thread."""
@@ -50,16 +44,25 @@ def s3_endpoint() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="session")
+def s3_values(s3_endpoint) -> dict[str, str]:
+    """The settings that reach the server."""
+    defaults = {"aws_access_key_id": "tester", "aws_secret_access_key": "not-a-secret", "aws_region": "us-east-1"}
+    given = {name: os.environ.get(name.upper(), default) for name, default in defaults.items()}
+    return {"aws_endpoint_url_s3": s3_endpoint, **given}
+
+
 @pytest.fixture
-def bucket(s3_endpoint) -> str:
+def bucket(s3_values) -> str:
     name = f"bronze-{uuid4().hex}"
-    s3_client(s3_settings(s3_endpoint)).create_bucket(Bucket=name)
+    s3_client(Settings(_env_file=None, **s3_values)).create_bucket(Bucket=name)
     return name
 
 
 @pytest.fixture
-def open_bucket(s3_endpoint, bucket) -> Callable[[str], BucketStore]:
-    return lambda prefix="": BucketStore(bucket, prefix, s3_client(s3_settings(s3_endpoint), attempts=1))
+def open_bucket(s3_values, bucket) -> Callable[[str], BucketStore]:
+    settings = Settings(_env_file=None, **s3_values)
+    return lambda prefix="": BucketStore(bucket, prefix, s3_client(settings, attempts=1))
 
 
 @pytest.fixture(params=["folder", "bucket", "bucket with prefix"])

@@ -145,7 +145,7 @@ def test_a_server_that_is_down_is_a_passing_fault():
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_missing_bucket_is_explained(s3_endpoint, open_bucket):
+def test_a_missing_bucket_is_explained(open_bucket):
     store = BucketStore("no-such-bucket-here", "", open_bucket()._client)
     with pytest.raises(ConfigError, match="NoSuchBucket"):
         store.check()

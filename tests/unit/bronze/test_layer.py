@@ -190,16 +190,8 @@ def test_the_state_folder_is_the_default(tmp_path):
     assert bronze.store.url == (tmp_path / "bronze").as_uri()
 
 
-def test_a_bucket_is_opened_by_its_address(s3_endpoint, bucket, answer):
-    from_address = open_bronze(
-        settings_with(
-            stocks_store_url=f"s3://{bucket}/some/prefix/",
-            aws_endpoint_url_s3=s3_endpoint,
-            aws_region="us-east-1",
-            aws_access_key_id="tester",
-            aws_secret_access_key="not-a-secret",
-        )
-    )
+def test_a_bucket_is_opened_by_its_address(s3_values, bucket, answer):
+    from_address = open_bronze(settings_with(stocks_store_url=f"s3://{bucket}/some/prefix/", **s3_values))
     assert from_address.store.url == f"s3://{bucket}/some/prefix"
     from_address.store.check()
     key, _ = from_address.put(answer())

@@ -20,9 +20,10 @@ from stocks.errors import (
     CorruptObject,
     DataError,
     MalformedPayload,
-    ProviderUnavailable,
     QuotaSpent,
     StocksError,
+    StoreUnavailable,
+    WarehouseUnavailable,
 )
 from stocks.gold import GoldBuild, build_gold, is_current
 from stocks.silver import ParsedSeries, interval_of, parse_overview, parse_series
@@ -31,6 +32,9 @@ from stocks.trading_calendar import calendar_of
 from stocks.universe import listed, unique
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.load import Load, LoadCounts, analyze, load, load_company, pending, refusal, reload
+
+# Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
+_STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
 
 
 class Report(Protocol):
@@ -103,15 +107,10 @@ def extract(
             written = _extract_one(source, bronze, symbol, endpoints, force=force)
             outcome.written += written
             outcome.done[symbol] = "new answer" if written else "nothing new"
-        except (ConfigError, QuotaSpent) as error:
-            # Not this ticker's fault: the next one would fail in the same way, and cost a request.
-            outcome.errors[symbol] = stopped = error
-        except (DataError, ProviderUnavailable) as error:
-            if error.body is not None:
-                bronze.quarantine(source.name, endpoints[0], symbol, source.now(), error.body)
-            outcome.errors[symbol] = error
         except StocksError as error:
             outcome.errors[symbol] = error
+            if isinstance(error, _STOPS_ALL):
+                stopped = error
         report.advance("extract", done, symbol)
     return outcome
 
@@ -123,7 +122,13 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, endpoints: Sequenc
         held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint, source=source.name)
         if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
             continue
-        _, is_new = bronze.put(source.fetch(endpoint, symbol))
+        try:
+            answer = source.fetch(endpoint, symbol)
+        except StocksError as error:
+            if error.body is not None:
+                bronze.quarantine(source.name, endpoint, symbol, source.now(), error.body)
+            raise
+        _, is_new = bronze.put(answer)
         written += is_new
     return written
 
@@ -151,7 +156,10 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
                     # A newer answer holds the same history; this one stays pending, and is named at every run.
                     outcome.errors[symbol] = error
             for key in pending(connection, bronze.objects(symbol, area="reference")):
-                load_company(connection, key, parse_overview(bronze.read(key)))
+                try:
+                    load_company(connection, key, parse_overview(bronze.read(key), symbol=symbol))
+                except (CorruptObject, MalformedPayload) as error:
+                    outcome.errors.setdefault(symbol, error)
             if refused := refusal(connection, symbol):
                 outcome.errors.setdefault(symbol, DataError(f"The latest answer for {symbol} was refused: {refused}"))
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"

@@ -75,10 +75,13 @@ def load_settings() -> Settings:
     """Reads the settings.
 
     Raises:
-        ConfigError: A value is not of its type; the message names the variable, never the value.
+        ConfigError: A value is not of its type, and the message names the variable, never the value; or .env can't
+            be read.
     """
     try:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper() if e['loc'] else 'settings'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"Wrong settings: {wrong}.", hint="See .env.example.") from None
+    except (UnicodeDecodeError, OSError):
+        raise ConfigError("The file .env can't be read.", hint="It must be a text file in UTF-8.") from None

@@ -9,21 +9,45 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from stocks.cli.report import Output, Reporter, reporter
 from stocks.errors import ConfigError, StocksError, exit_code_of
-from stocks.settings import load_settings
+from stocks.settings import Settings, load_settings
 from stocks.universe import parse_symbols
 
+if TYPE_CHECKING:  # heavy: each command imports what it needs
+    from stocks.local.runner import Run
+    from stocks.pipeline import Outcome
+    from stocks.warehouse import Warehouse
+    from stocks.warehouse.runlog import RunLog
+
+
+class Commands(TyperGroup):
+    """The commands; every error of the pipeline ends with its own exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs a command, and turns its errors into words and codes."""
+        try:
+            return super().invoke(ctx)
+        except StocksError as error:
+            _show(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            print("Interrupted. Nothing is half-done: the same command goes on from here.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=Commands,
     name="stocks",
     help="Stock prices from raw provider answers (bronze) to typed bars (silver) and a tested star schema (gold).",
     epilog="Settings come from the environment and from .env; see .env.example.",
@@ -47,20 +71,9 @@ ToFile = Annotated[Path | None, typer.Option("--to", help="Write the result to t
 
 
 def main() -> None:
-    """Runs the command line; every error of the pipeline ends with its own exit code."""
+    """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
-    try:
-        app(standalone_mode=False)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing is half-done: the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
-    except StocksError as error:
-        _show(error)
-        sys.exit(error.exit_code)
+    app()
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
@@ -93,16 +106,17 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Fetch, load, build and test: all steps in one process. A second run finds nothing new and writes nothing."""
-    from stocks.cli.summary import show_run
     from stocks.local import runner
 
-    settings = load_settings()
-    with _reporting(output, as_json) as report, runner.open_run(settings, "run", report) as (warehouse, log):
-        with report:
-            done = runner.run(settings, warehouse, log, parse_symbols(tickers), report, force=force, overview=overview)
-        log.end(done.exit_code, done.message)
-        show_run(report, settings, warehouse, done)
-    raise typer.Exit(done.exit_code)
+    symbols = parse_symbols(tickers)
+    _logged_run(
+        "run",
+        output,
+        as_json,
+        lambda settings, warehouse, log, report: runner.run(
+            settings, warehouse, log, symbols, report, force=force, overview=overview
+        ),
+    )
 
 
 @app.command(rich_help_panel="Whole pipeline")
@@ -115,19 +129,15 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Build silver and gold again from bronze, with no request to the provider."""
-    from stocks.cli.summary import show_run
     from stocks.local import runner
 
-    settings, moment = load_settings(), _moment(as_of)
-    with (
-        _reporting(output, as_json) as report,
-        runner.open_run(settings, "replay", report) as (warehouse, log),
-    ):
-        with report:
-            done = runner.replay(settings, warehouse, log, parse_symbols(tickers), report, as_of=moment)
-        log.end(done.exit_code, done.message)
-        show_run(report, settings, warehouse, done)
-    raise typer.Exit(done.exit_code)
+    symbols, moment = parse_symbols(tickers), _moment(as_of)
+    _logged_run(
+        "replay",
+        output,
+        as_json,
+        lambda settings, warehouse, log, report: runner.replay(settings, warehouse, log, symbols, report, as_of=moment),
+    )
 
 
 @app.command(rich_help_panel="Steps")
@@ -162,13 +172,12 @@ def extract(
     from stocks.local.instance import open_warehouse, request_budget
     from stocks.source import Endpoint, open_source
 
-    settings = load_settings()
-    endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
     with (
-        _reporting(output, as_json) as report,
+        _reporting(output, as_json) as (report, settings),
         open_warehouse(settings) as warehouse,
         open_source(settings, request_budget(settings, warehouse)) as source,
     ):
+        endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
         chosen = pipeline.plan(source, parse_symbols(tickers))
         with report:
             outcome = pipeline.extract(
@@ -188,9 +197,8 @@ def normalize(
     from stocks.bronze import open_bronze
     from stocks.local.instance import open_warehouse
 
-    settings = load_settings()
-    bronze = open_bronze(settings)
-    with _reporting(output, as_json) as report, open_warehouse(settings) as warehouse:
+    with _reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
+        bronze = open_bronze(settings)
         chosen = parse_symbols(tickers) or bronze.symbols()
         with report:
             outcome = pipeline.normalize(bronze, warehouse, chosen, report=report)
@@ -220,18 +228,18 @@ def gold(
     as_json: AsJson = False,
 ) -> None:
     """Build and test the star schema with dbt; publish it when every test has passed."""
-    from stocks.cli.summary import show_run
     from stocks.gold.dbt import preload
     from stocks.local import runner
 
-    settings = load_settings()
     preload()
-    with _reporting(output, as_json) as report, runner.open_run(settings, "gold", report) as (warehouse, log):
-        with report:
-            done = runner.gold(settings, warehouse, log, report, full_refresh=full_refresh, only_if_changed=if_changed)
-        log.end(done.exit_code, done.message)
-        show_run(report, settings, warehouse, done)
-    raise typer.Exit(done.exit_code)
+    _logged_run(
+        "gold",
+        output,
+        as_json,
+        lambda settings, warehouse, log, report: runner.gold(
+            settings, warehouse, log, report, full_refresh=full_refresh, only_if_changed=if_changed
+        ),
+    )
 
 
 @app.command(rich_help_panel="Warehouse")
@@ -273,8 +281,7 @@ def status(output: AsText = None, as_json: AsJson = False) -> None:
     from stocks.cli.summary import show_status
     from stocks.local.instance import open_warehouse
 
-    settings = load_settings()
-    with _reporting(output, as_json) as report, open_warehouse(settings) as warehouse:
+    with _reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
         show_status(report, settings, warehouse)
 
 
@@ -290,8 +297,8 @@ def doctor(
     """Check settings, store, warehouse and provider, each with what to do."""
     from stocks.cli.checks import check_all
 
-    with _reporting(output, as_json) as report:
-        checks = check_all(load_settings(), request=request)
+    with _reporting(output, as_json) as (report, settings):
+        checks = check_all(settings, request=request)
         report.rows(
             "check",
             ["check", "state", "detail"],
@@ -372,14 +379,38 @@ def _beside_python(program: str) -> str:
 
 
 @contextlib.contextmanager
-def _reporting(output: Output | None, as_json: bool) -> Iterator[Reporter]:
-    yield reporter(Output.JSON if as_json else output)
+def _reporting(output: Output | None, as_json: bool) -> Iterator[tuple[Reporter, Settings]]:
+    """The reporter that was asked for, which also tells how the command failed, and the settings."""
+    report = reporter(Output.JSON if as_json else output)
+    try:
+        yield report, load_settings()
+    except StocksError as error:
+        report.fail("", error)
+        raise typer.Exit(error.exit_code) from None
 
 
-def _finish(report: Reporter, outcome: object) -> None:
-    from stocks.pipeline import Outcome
+def _logged_run(
+    command: str,
+    output: Output | None,
+    as_json: bool,
+    work: Callable[[Settings, Warehouse, RunLog, Reporter], Run],
+) -> None:
+    """Does work that is a run of its own in the run log, shows what it brought, and ends with its code."""
+    from stocks.cli.summary import show_run
+    from stocks.local.runner import open_run
 
-    assert isinstance(outcome, Outcome)
+    with (
+        _reporting(output, as_json) as (report, settings),
+        open_run(settings, command, report) as (warehouse, log),
+    ):
+        with report:
+            done = work(settings, warehouse, log, report)
+        log.end(done.exit_code, done.message)
+        show_run(report, settings, warehouse, done)
+    raise typer.Exit(done.exit_code)
+
+
+def _finish(report: Reporter, outcome: Outcome) -> None:
     for symbol, what in outcome.done.items():
         report.say(f"{symbol}: {what}")
     for symbol, error in outcome.errors.items():

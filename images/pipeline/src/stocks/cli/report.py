@@ -47,7 +47,7 @@ class Reporter(Protocol):
     def say(self, message: str) -> None:
         """A sentence worth reading."""
 
-    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:
         """A result: a table, or a line a row."""
 
     def fail(self, subject: str, error: StocksError) -> None:
@@ -78,11 +78,11 @@ class JsonReporter:
         """A line `message`."""
         self._line("message", message=message)
 
-    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
-        """A line for each row, with the table's title as its event."""
+    def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:  # noqa: ARG002
+        """A line `event` for each row."""
         names = list(columns)
         for row in rows:
-            self._line(title, **dict(zip(names, row, strict=True)))
+            self._line(event, **dict(zip(names, row, strict=True)))
 
     def fail(self, subject: str, error: StocksError) -> None:
         """A line `error`."""
@@ -146,11 +146,13 @@ class TextReporter:
 
     def say(self, message: str) -> None:
         """A line."""
-        self._console.print(message, markup=False)
+        self._console.print(message, markup=False, soft_wrap=True)
 
-    def rows(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:  # noqa: ARG002
         """A table; numbers to the right."""
         body = [list(row) for row in rows]
+        if not body:
+            return
         table = Table(
             title=title,
             title_justify="left",

@@ -47,20 +47,19 @@ order by symbol
 
 def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: Run) -> None:
     """What a run brought: a row a ticker, seconds a stage, what went wrong, how to see more."""
-    if _has_gold(warehouse):
-        result = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
-        report.rows("ticker", result.columns, result.rows)
-    for subject, error in done.errors.items():
-        report.fail(subject, error)
+    _show_tickers(report, warehouse, done)
+    for error in dict.fromkeys(done.errors.values()):
+        report.fail(", ".join(subject for subject, own in done.errors.items() if own is error), error)
     if done.is_unchanged and not done.errors:
-        report.say("\nNothing new: bronze, silver and gold are as they were.")
+        report.say("Nothing new: bronze, silver and gold are as they were.")
     else:
-        report.say(f"\n{_changes(done)}")
+        report.say(_changes(done))
     if done.build is not None and done.build.warnings:
         report.rows(
-            "Warnings of gold's tests (they stop nothing)",
+            "warning",
             ["rule", "model", "rows"],
             [[warning.name, warning.model, warning.failures] for warning in done.build.warnings],
+            title="Warnings of gold's tests, which stop nothing",
         )
     report.say(
         "Seconds: "
@@ -77,6 +76,20 @@ def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: R
     )
 
 
+def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
+    """A row a ticker; where one failed, a last column says why."""
+    if _has_gold(warehouse):
+        found = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
+        columns, values = found.columns, {row[0]: row for row in found.rows}
+    else:
+        columns, values = ["symbol"], {}
+    rows = [values.get(symbol, (symbol, *(None for _ in columns[1:]))) for symbol in done.tickers or values]
+    if any(symbol in done.errors for symbol in done.tickers):
+        columns = [*columns, "note"]
+        rows = [(*row, done.errors[row[0]].message if row[0] in done.errors else "") for row in rows]
+    report.rows("ticker", columns, rows)
+
+
 def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
     """The last runs, freshness, data quality and the request budget."""
     runs = read(
@@ -87,7 +100,7 @@ def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> N
         from ops.run order by started_at desc limit 10
         """,
     )
-    report.rows("Last runs", runs.columns, runs.rows)
+    report.rows("run", runs.columns, runs.rows, title="Last runs")
     if not runs.rows:
         report.say("No runs yet. `stocks run` (or `make run`) makes the first one.")
         return
@@ -100,7 +113,7 @@ def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> N
         order by severity, rule
         """,
     )
-    report.rows("What gold's tests found in the last build", quality.columns, quality.rows)
+    report.rows("rule", quality.columns, quality.rows, title="What gold's tests found in the last build")
     published = read(
         warehouse,
         """
@@ -119,7 +132,9 @@ def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> N
         """,
     )
     if budget.rows:
-        report.rows(f"Requests today, of {settings.stocks_requests_per_day}", budget.columns, budget.rows)
+        report.rows(
+            "budget", budget.columns, budget.rows, title=f"Requests today, of {settings.stocks_requests_per_day}"
+        )
 
 
 def _show_freshness(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
@@ -137,7 +152,9 @@ def _show_freshness(report: Reporter, settings: Settings, warehouse: Warehouse) 
         calendar = calendar_of(symbol)
         due = calendar.last_settled(now) if interval == "daily" else calendar.last_settled_week(now)
         rows.append([symbol, interval, last_date, due, "up to date" if last_date >= due else "behind", observed_at])
-    report.rows("Freshness", ["symbol", "interval", "last_date", "due", "state", "observed_at"], rows)
+    report.rows(
+        "freshness", ["symbol", "interval", "last_date", "due", "state", "observed_at"], rows, title="Freshness"
+    )
 
 
 def _has_gold(warehouse: Warehouse) -> bool:

@@ -78,15 +78,17 @@ class EmbeddedPostgres:
         """
         self._prepare_folder()
         with (self.folder / "users.lock").open("w") as users:
-            with self._starting():
-                fcntl.flock(users, fcntl.LOCK_SH)
-                if not self.is_running():
-                    self._start()
             try:
+                with self._starting():
+                    fcntl.flock(users, fcntl.LOCK_SH)
+                    if not self.is_running():
+                        self._start()
+                    # Even where it runs: who started it may have been killed before this.
+                    self._create_database()
                 yield self
             finally:
                 with self._starting():
-                    if _is_last(users) and not self._keep_file.exists():
+                    if _is_last(users) and not self._keep_file.exists() and self.is_running():
                         self._stop()
 
     def keep_running(self) -> None:
@@ -106,7 +108,13 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Whether the server of this folder runs."""
-        return (self.data / "postmaster.pid").exists() and self._run("pg_ctl", "status").returncode == 0
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return False
+        if _is_zombie(pid_file):
+            pid_file.unlink()
+            return False
+        return self._run("pg_ctl", "status").returncode == 0
 
     def url(self, role: str = ROLES[0]) -> str:
         """The connection URL of a role, its password inside: for `stocks env` and connections, never for a log."""
@@ -154,7 +162,6 @@ class EmbeddedPostgres:
         )
         if started.returncode != 0:
             raise self._failure("PostgreSQL did not start")
-        self._create_database()
 
     def _stop(self) -> None:
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
@@ -190,7 +197,14 @@ class EmbeddedPostgres:
         superuser = psycopg.conninfo.make_conninfo(
             host=HOST, port=self.port, user=SUPERUSER, password=self._passwords[SUPERUSER], dbname="postgres"
         )
-        with psycopg.connect(superuser, autocommit=True) as connection:
+        try:
+            connection = psycopg.connect(superuser, autocommit=True)
+        except psycopg.OperationalError as error:
+            raise ConfigError(
+                f"The embedded PostgreSQL does not let its owner in: {str(error).strip()}.",
+                hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
+            ) from error
+        with connection:
             if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 return
             member_of = None
@@ -289,6 +303,18 @@ def _as_account() -> list[str]:
         f"--ambient-caps={capability}",
         "--",
     ]
+
+
+def _is_zombie(pid_file: Path) -> bool:
+    """Whether the server was killed and nobody has asked for its exit code.
+
+    In a container without an init process nobody ever does: PostgreSQL's own check takes such a process for a
+    living one, and refuses to start again.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pid = int(pid_file.read_text().splitlines()[0])
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
 
 
 def _is_last(users: IO[str]) -> bool:

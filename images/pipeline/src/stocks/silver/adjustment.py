@@ -21,6 +21,7 @@ from stocks.silver.rules import WITHIN
 
 # Actions are printed with four decimals, adjusted closes at times: they are known to half of the last.
 _HALF_DECIMAL = 0.5e-4
+_NEARLY_WHOLE = 1e-3  # times ten thousand, a double is this near to a whole number up to prices of 100 million
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +67,8 @@ def _links(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
         price_date; `got` and `expected` Float64: factor(t-1) / factor(t); `broken` Boolean;
         `holds_without` Boolean: whether the bars on both sides of this one agree when it is left out.
     """
-    adjusted = bars["adjusted_close"]
-    is_rounded = bool(((adjusted * 1e4).round() / 1e4 == adjusted).all())
+    last_decimals = bars["adjusted_close"] * 1e4
+    is_rounded = bool(((last_decimals - last_decimals.round()).abs() < _NEARLY_WHOLE).all())
     close, dividend, split = pl.col("close"), pl.col("dividend_amount"), pl.col("split_coefficient")
     factor, expected = pl.col("factor"), pl.col("expected")
     printed, action = pl.col("printed"), pl.col("action")

@@ -138,7 +138,7 @@ def _numbers(row: object) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for label, value in row if isinstance(row, Pairs) else ():
         name, number = name_of(label), _number(value)
-        found[name] = number if found.get(name, number) == number else None
+        found[name] = number if name not in found or found[name] == number else None
     return found
 
 
@@ -146,7 +146,7 @@ def _number(value: object) -> float | None:
     # msgspec reads numbers here too, so that both ways take the same texts for numbers.
     try:
         return msgspec.convert(value, float, strict=False) if isinstance(value, str) else None
-    except msgspec.ValidationError:
+    except ValueError:  # msgspec.ValidationError, or half of a surrogate pair
         return None
 
 

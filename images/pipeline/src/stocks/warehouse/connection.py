@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from stocks.errors import ConfigError, StocksError, WarehouseUnavailable
@@ -33,7 +34,10 @@ _WRONG_CONFIGURATION = (
     "no password supplied",
     "permission denied",
     "could not translate host name",
+    "Name or service not known",
     "no pg_hba.conf entry",
+    "does not support SSL",
+    "certificate verify failed",
 )
 
 
@@ -53,15 +57,18 @@ class Warehouse:
 
     Args:
         url: postgresql://user:password@host:port/database, of a login that is a member of the roles it is asked for.
+
+    Raises:
+        ConfigError: The URL is none.
     """
 
     def __init__(self, url: SecretStr | str) -> None:
         self._url = url if isinstance(url, SecretStr) else SecretStr(url)
+        self._place = _place(self.url)
 
     def __str__(self) -> str:
         """Where it is, without the password."""
-        parts = urlsplit(self._url.get_secret_value())
-        return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+        return self._place
 
     @property
     def url(self) -> str:
@@ -74,7 +81,7 @@ class Warehouse:
 
         Raises:
             WarehouseUnavailable: The server can't be reached or went away.
-            ConfigError: The URL, the login or the role is wrong, or the server's disk is full.
+            ConfigError: The login or the role is wrong, or the server's disk is full.
         """
         options = f"-c role={role.value}" + (" -c default_transaction_read_only=on" if read_only else "")
         with connection_faults(str(self)):
@@ -112,14 +119,29 @@ def connection_faults(warehouse: str) -> Iterator[None]:
         ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _refused(warehouse, error) from error
-    except psycopg.ProgrammingError as error:
-        # libpq could not make sense of the URL: its text would show the password.
-        if "missing" in str(error) or "invalid" in str(error):
-            raise ConfigError(
-                "STOCKS_WAREHOUSE_URL is no PostgreSQL URL.",
-                hint="It looks like postgresql://user:password@host:5432/database.",
-            ) from None
-        raise
+
+
+def _place(url: str) -> str:
+    """The host, port and database that a URL names.
+
+    Raises:
+        ConfigError: It is no URL of PostgreSQL. Neither the message nor a cause shows any of it: where a password
+            holds an "@" or a "/" that is not escaped, half of it stands where the host should be.
+    """
+    wrong = ConfigError(
+        "STOCKS_WAREHOUSE_URL is no PostgreSQL URL.",
+        hint="It looks like postgresql://user:password@host:5432/database; write @ / ? # in the password as %40 etc.",
+    )
+    try:
+        conninfo_to_dict(url)
+        parts = urlsplit(url)
+        place = f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    except (ValueError, psycopg.ProgrammingError):
+        raise wrong from None
+    is_astray = "@" in parts.netloc.rpartition("@")[0] + parts.path + parts.query + parts.fragment
+    if parts.scheme not in {"postgresql", "postgres"} or is_astray:
+        raise wrong
+    return place
 
 
 def _refused(warehouse: str, error: psycopg.Error) -> StocksError:

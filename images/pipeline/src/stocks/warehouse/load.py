@@ -73,6 +73,7 @@ with written as (
         %(symbol)s, %(interval)s, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
         split_coefficient, is_final, %(source)s, %(bronze_key)s, %(observed_at)s
     from incoming
+    where is_final or not %(superseded)s -- what was provisional then, the newer answer has withdrawn
     order by price_date
     on conflict (symbol, interval, price_date) do update set
         open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
