@@ -49,6 +49,11 @@ class Instance:
         }
         return cls(state=state, environment={**kept, "STOCKS_STATE_DIR": str(state), **variables})
 
+    @property
+    def dbt(self) -> Path:
+        """The program dbt of this environment."""
+        return Path(sys.executable).parent / "dbt"
+
     def stocks(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `stocks` to its end."""
         return subprocess.run(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time
+from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -29,6 +31,14 @@ if TYPE_CHECKING:  # heavy: each command imports what it needs
     from stocks.pipeline import Outcome
     from stocks.warehouse import Warehouse
     from stocks.warehouse.runlog import RunLog
+
+
+class LoginRole(StrEnum):
+    """A login of the embedded warehouse."""
+
+    OWNER = "owner"
+    WRITER = "writer"
+    READER = "reader"
 
 
 class Commands(TyperGroup):
@@ -313,6 +323,10 @@ def doctor(
 @app.command(rich_help_panel="Warehouse", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def env(
     context: typer.Context,
+    role: Annotated[
+        LoginRole,
+        typer.Option(help="Whose login to the embedded warehouse: dbt needs the owner's, a dashboard the reader's."),
+    ] = LoginRole.OWNER,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the embedded server that an earlier `stocks env` left on.")
     ] = False,
@@ -325,6 +339,7 @@ def env(
     from stocks.gold.dbt import environment
     from stocks.local.instance import open_warehouse
     from stocks.local.postgres import EmbeddedPostgres
+    from stocks.warehouse import Warehouse
 
     settings = load_settings()
     server = EmbeddedPostgres(settings.stocks_state_dir)
@@ -332,15 +347,17 @@ def env(
         print("Stopped." if server.stop() else "Others still use the server: the last of them stops it.")
         return
     with open_warehouse(settings) as warehouse:
-        variables = {**environment(warehouse), "STOCKS_WAREHOUSE_URL": warehouse.url}
+        is_embedded = settings.stocks_warehouse_url is None
+        login = Warehouse(server.url(f"stocks_{role}")) if is_embedded else warehouse
+        variables = {**environment(login), "STOCKS_WAREHOUSE_URL": login.url}
         if context.args:
             command = [_beside_python(context.args[0]), *context.args[1:]]
             ended = subprocess.run(command, env={**os.environ, **variables}, check=False)
             raise typer.Exit(ended.returncode)
-        if settings.stocks_warehouse_url is None:
+        if is_embedded:
             server.keep_running()
         for name, value in variables.items():
-            print(f"export {name}='{value}'")
+            print(f"export {name}={shlex.quote(value)}")
 
 
 @app.command("sample-api", rich_help_panel="Help for the helper")
@@ -356,7 +373,7 @@ def sample_api(
 ) -> None:
     """Serve the sample over HTTP as the provider would, faults included.
 
-    Point STOCKS_PROVIDER_URL at it. `--answer help` lists the answers of the catalogue.
+    Point STOCKS_PROVIDER_URL at it. `--answer list` names the answers of the catalogue.
     """
     from stocks.source.sample import Sample
     from stocks.source.sample_api import Faults, serve

@@ -43,8 +43,8 @@ class GoldBuild:
 
     @property
     def models(self) -> int:
-        """Models, seeds and snapshots that were built."""
-        return sum(1 for result in self.results if not result.is_test)
+        """Models, seeds and snapshots that were built; an exposure only stands in the graph."""
+        return sum(1 for result in self.results if result.status == "success")
 
     @property
     def tests(self) -> int:

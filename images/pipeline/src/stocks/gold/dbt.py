@@ -125,14 +125,11 @@ def run_dbt(
         *("--target-path", str(artifacts / "target"), "--log-path", str(artifacts / "logs")),
     ]
     quiet = [
-        "--log-level",
-        "none",
-        "--no-use-colors",
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
+        *("--log-level", "none", "--log-level-file", "debug", "--no-use-colors"),
+        *("--no-send-anonymous-usage-stats", "--no-version-check"),
     ]
     with _environment(variables):
-        ended = dbtRunner(callbacks=[watch]).invoke([*quiet, *arguments, *options])
+        ended = dbtRunner(callbacks=[watch]).invoke([*arguments, *quiet, *options])
     if ended.exception is not None:
         raise _failure(ended.exception, artifacts)
     return [_result(node) for node in getattr(ended.result, "results", [])]

@@ -21,13 +21,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from stocks.errors import ConfigError
 
@@ -36,6 +37,8 @@ DATABASE = "stocks"
 SUPERUSER = "postgres"
 # Each may do what the next may: one login can be narrowed to the role that a step needs.
 ROLES = ("stocks_owner", "stocks_writer", "stocks_reader")
+
+_PATIENCE = 30.0  # seconds, for a server that is starting up or was killed
 
 _SERVER_SETTINGS = {
     "listen_addresses": HOST,
@@ -81,7 +84,7 @@ class EmbeddedPostgres:
             try:
                 with self._starting():
                     fcntl.flock(users, fcntl.LOCK_SH)
-                    if not self.is_running():
+                    if not self._is_ready():
                         self._start()
                     # Even where it runs: who started it may have been killed before this.
                     self._create_database()
@@ -154,13 +157,31 @@ class EmbeddedPostgres:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def _is_ready(self) -> bool:
+        """Whether there is a server that takes connections; waits where that is about to be decided.
+
+        It may be starting up or shutting down, and who told it to was killed. Or it was killed itself: its process
+        is there until process 1 has taken note, and so long PostgreSQL refuses to start another.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while self.is_running():
+            with contextlib.suppress(OSError, ValueError, IndexError):  # its file is not whole yet, or gone
+                place = psycopg.conninfo.make_conninfo(host=HOST, port=self.port, user=SUPERUSER, dbname="postgres")
+                if pq.PGconn.ping(place.encode()) == pq.Ping.OK:
+                    return True
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        return False
+
     def _start(self) -> None:
         if not self.data.exists():
             self._initialize()
         started = self._run(
             "pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", f"-p {_free_port(self.folder)}"
         )
-        if started.returncode != 0:
+        # It fails, too, where the server of a start that was killed had not shown itself yet.
+        if started.returncode != 0 and not self._is_ready():
             raise self._failure("PostgreSQL did not start")
 
     def _stop(self) -> None:

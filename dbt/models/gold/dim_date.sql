@@ -1,0 +1,51 @@
+with
+
+days as (
+
+    select generate_series(
+        date '{{ var("calendar_first") }}', date '{{ var("calendar_last") }}', interval '1 day'
+    )::date as date_day
+
+),
+
+new_york as (
+
+    select
+        holiday_date,
+        holiday_name,
+        closes_at is not null and closes_at <> '' as is_early_close
+    from {{ ref('exchange_holiday') }}
+    where calendar = 'XNYS'
+
+),
+
+trading_days as (
+
+    select
+        days.date_day,
+        extract(isodow from days.date_day) > 5 as is_weekend,
+        extract(isodow from days.date_day) <= 5
+            and (new_york.holiday_date is null or new_york.is_early_close) as is_trading_day,
+        coalesce(new_york.is_early_close, false) as is_early_close,
+        case when not new_york.is_early_close then new_york.holiday_name end as holiday_name
+    from days
+    left join new_york on days.date_day = new_york.holiday_date
+
+)
+
+select
+    to_char(date_day, 'YYYYMMDD')::integer as date_key,
+    date_day,
+    extract(isoyear from date_day)::integer as iso_year,
+    extract(week from date_day)::integer as iso_week,
+    extract(isodow from date_day)::integer as iso_day_of_week,
+    date_trunc('week', date_day)::date + 4 as week_ending,
+    extract(year from date_day)::integer as year,
+    extract(quarter from date_day)::integer as quarter,
+    extract(month from date_day)::integer as month,
+    is_weekend,
+    is_trading_day,
+    is_early_close,
+    holiday_name,
+    (count(*) filter (where is_trading_day) over (order by date_day))::integer as session_number
+from trading_days

@@ -1,0 +1,177 @@
+{#-
+    Incremental by whole series: one new action restates every adjusted close before it, so a series of which any
+    bar changed is computed again from its first bar, and the others are left alone. The watermark is in the table
+    itself, whichever build that is of.
+-#}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['symbol', 'interval'],
+        on_schema_change='fail',
+        pre_hook="set local work_mem = '128MB'",
+        post_hook="{{ delete_vanished_series() }}"
+    )
+}}
+
+with
+
+loads as (
+
+    select symbol, interval, max(load_id) as silver_load_id
+    from {{ source('ops', 'bronze_object') }}
+    where bars_changed > 0
+    group by symbol, interval
+
+),
+
+{% if is_incremental() -%}
+built as (
+
+    select symbol, interval, max(silver_load_id) as silver_load_id
+    from {{ this }}
+    group by symbol, interval
+
+),
+
+{% endif -%}
+-- A symbol that came after dim_stock was built waits for the next build.
+series as (
+
+    select loads.symbol, loads.interval, loads.silver_load_id, stocks.stock_key
+    from loads
+    inner join {{ ref('dim_stock') }} as stocks on loads.symbol = stocks.symbol
+    {%- if is_incremental() %}
+    left join built on loads.symbol = built.symbol and loads.interval = built.interval
+    where built.silver_load_id is null or built.silver_load_id < loads.silver_load_id
+    {%- endif %}
+
+),
+
+bars as not materialized (
+
+    select
+        series.stock_key,
+        series.silver_load_id,
+        bars.symbol,
+        bars.interval,
+        bars.price_date,
+        bars.source,
+        bars.open,
+        bars.high,
+        bars.low,
+        bars.close,
+        bars.adjusted_close,
+        bars.volume,
+        bars.dividend_amount,
+        bars.split_coefficient,
+        -- A product is the sum of logarithms; ln(1) is 0 exactly. A split that isn't positive is the tests' to report.
+        case when bars.split_coefficient > 0 then ln(bars.split_coefficient) else 0 end as log_split
+    from {{ source('silver', 'price_bar') }} as bars
+    inner join series on bars.symbol = series.symbol and bars.interval = series.interval
+    where bars.is_final
+
+),
+
+{# The frames of a window can't depend on a row: each interval has its own. -#}
+{% for interval, window in var('windows').items() -%}
+{{ interval }}_changes as (
+
+    select
+        *,
+        row_number() over sessions - 1 as bar_number,
+        max(adjusted_close) over so_far as highest_adjusted_close,
+        adjusted_close / nullif(lag(adjusted_close) over sessions, 0) as growth,
+        exp(sum(log_split) over (partition by symbol) - sum(log_split) over so_far) as later_splits
+    from bars
+    where interval = '{{ interval }}'
+    window
+        sessions as (partition by symbol order by price_date),
+        so_far as (partition by symbol order by price_date rows unbounded preceding)
+
+),
+
+-- The extremes of a moving window, in time that doesn't grow with its width: bars are cut into blocks as wide as the
+-- window, so every window is the tail of one block and the head of the next (van Herk and Gil-Werman).
+{{ interval }}_blocks as (
+
+    select
+        *,
+        growth - 1 as simple_return,
+        ln(case when growth > 0 then growth end) as log_return,
+        (growth - 1)::numeric(38, 16) as exact_simple_return,
+        ln(case when growth > 0 then growth end)::numeric(38, 16) as exact_log_return,
+        max(high / later_splits) over head as head_high,
+        min(low / later_splits) over head as head_low,
+        max(high / later_splits) over tail as tail_high,
+        min(low / later_splits) over tail as tail_low
+    from {{ interval }}_changes
+    window
+        head as (partition by symbol, bar_number / {{ window.year }} order by price_date rows unbounded preceding),
+        tail as (partition by symbol, bar_number / {{ window.year }} order by price_date desc rows unbounded preceding)
+
+),
+
+-- Deviations are computed in numeric: PostgreSQL takes the oldest bar out of a numeric sum exactly, where for double
+-- precision it adds the whole window again for every row. A return's own rounding is about 1e-16. (The casts stand one
+-- step before, where they are made once a row.)
+{{ interval }}_windows as (
+
+    select
+        *,
+        greatest(head_high, lag(tail_high, {{ window.year - 1 }}) over sessions) as high_52w,
+        least(head_low, lag(tail_low, {{ window.year - 1 }}) over sessions) as low_52w,
+        count(log_return) over year_to_date as n_year,
+        (stddev_samp(exact_log_return) over year_to_date)::double precision as deviation_year,
+        count(simple_return) over before as n_before,
+        (avg(exact_simple_return) over before)::double precision as mean_before,
+        (stddev_samp(exact_simple_return) over before)::double precision as deviation_before,
+        {{ window.year }} as full_year,
+        {{ window.zscore }} as full_before
+    from {{ interval }}_blocks
+    window
+        sessions as (partition by symbol order by price_date),
+        year_to_date as (partition by symbol order by price_date rows {{ window.year - 1 }} preceding),
+        before as (partition by symbol order by price_date rows between {{ window.zscore }} preceding and 1 preceding)
+
+),
+
+{% endfor -%}
+metrics as (
+
+    {% for interval in var('windows') -%}
+    select * from {{ interval }}_windows
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+)
+
+select
+    {{ generate_surrogate_key(['symbol', 'interval', 'price_date']) }} as price_key,
+    stock_key,
+    to_char(price_date, 'YYYYMMDD')::integer as date_key,
+    {{ generate_surrogate_key(['source', series_endpoint('interval')]) }} as source_key,
+    interval,
+    price_date,
+    symbol,
+    open,
+    high,
+    low,
+    close,
+    adjusted_close,
+    close / later_splits as split_adjusted_close,
+    volume,
+    dividend_amount,
+    split_coefficient,
+    simple_return,
+    log_return,
+    -- A deviation below 1e-12 is the rounding of returns that are all the same.
+    case
+        when n_before = full_before and deviation_before > 1e-12
+            then (simple_return - mean_before) / deviation_before
+    end as return_zscore,
+    case when n_year = full_year then deviation_year * sqrt(full_year) end as volatility_52w,
+    high_52w,
+    low_52w,
+    adjusted_close / nullif(highest_adjusted_close, 0) - 1 as drawdown,
+    silver_load_id
+from metrics

@@ -1,0 +1,175 @@
+with
+
+stocks as (
+
+    select stock_key, symbol, company_name, exchange, currency, sector, industry, calendar, last_listed
+    from {{ ref('dim_stock') }}
+
+),
+
+-- Read for each symbol by the table's key: materialized, it would have none.
+prices as not materialized (
+
+    select * from {{ ref('fact_adjusted_prices') }}
+
+),
+
+-- One series a symbol: the daily one where there is any, which sorts before the weekly one.
+series as (
+
+    select distinct on (symbol)
+        symbol,
+        interval,
+        count(*) as bars,
+        min(price_date) as first_date,
+        max(price_date) as last_date
+    from prices
+    group by symbol, interval
+    order by symbol, interval
+
+),
+
+latest_weeks as (
+
+    select distinct on (symbol) symbol, weekly_return
+    from {{ ref('fact_weekly_prices') }}
+    order by symbol, price_date desc
+
+),
+
+-- The data's own clock: how far each source had got when it last answered.
+clocks as (
+
+    select source as source_name, max(observed_at) as observed_at
+    from {{ source('ops', 'bronze_object') }}
+    where status <> 'refused'
+    group by source
+
+),
+
+latest_answers as (
+
+    select distinct on (symbol, interval) symbol, interval, bars_rejected
+    from {{ source('ops', 'bronze_object') }}
+    where interval is not null
+    order by symbol, interval, observed_at desc, load_id desc
+
+),
+
+restatements as (
+
+    select symbol, interval, count(*) as restatements
+    from {{ source('silver', 'restatement') }}
+    group by symbol, interval
+
+),
+
+sessions as not materialized (
+
+    select * from {{ ref('exchange_sessions') }}
+
+),
+
+latest as (
+
+    select
+        stocks.*,
+        series.interval,
+        series.bars,
+        series.first_date,
+        series.last_date,
+        clocks.source_name,
+        clocks.observed_at,
+        prices.close,
+        prices.adjusted_close,
+        prices.split_adjusted_close,
+        prices.simple_return,
+        prices.return_zscore,
+        prices.volatility_52w,
+        prices.high_52w,
+        prices.low_52w,
+        prices.drawdown,
+        prices.volume
+    from series
+    inner join stocks on series.symbol = stocks.symbol
+    inner join prices
+        on series.symbol = prices.symbol and series.interval = prices.interval and series.last_date = prices.price_date
+    inner join {{ ref('dim_source') }} as sources on prices.source_key = sources.source_key
+    left join clocks on sources.source_name = clocks.source_name
+
+),
+
+-- What the exchange's calendar lets expect of each series; a weekly bar bears the date of its week's last session.
+expected as (
+
+    select
+        latest.symbol,
+        case latest.interval
+            when 'daily' then last_sessions.session_number - first_sessions.session_number
+            else last_sessions.week_number - first_sessions.week_number
+        end + 1 as bars,
+        (
+            select max(sessions.session_date)
+            from sessions
+            where
+                sessions.calendar = latest.calendar
+                and sessions.settled_at <= latest.observed_at
+                and (latest.interval = 'daily' or sessions.is_last_of_week)
+                and (latest.last_listed is null or sessions.session_date <= latest.last_listed)
+        ) as last_date
+    from latest
+    left join sessions as first_sessions
+        on latest.calendar = first_sessions.calendar and latest.first_date = first_sessions.session_date
+    left join sessions as last_sessions
+        on latest.calendar = last_sessions.calendar and latest.last_date = last_sessions.session_date
+
+)
+
+select
+    latest.stock_key,
+    latest.symbol,
+    latest.company_name,
+    latest.exchange,
+    latest.currency,
+    latest.sector,
+    latest.industry,
+    latest.source_name,
+    latest.interval,
+    latest.bars,
+    expected.bars as expected_bars,
+    latest.first_date,
+    latest.last_date,
+    expected.last_date as expected_last_date,
+    coalesce(latest.last_date < expected.last_date, false) as is_stale,
+    latest.observed_at,
+    latest.close,
+    latest.adjusted_close,
+    latest.split_adjusted_close,
+    latest.volume,
+    case when latest.interval = 'daily' then latest.simple_return end as day_return,
+    latest_weeks.weekly_return,
+    latest.return_zscore,
+    latest.volatility_52w,
+    latest.high_52w,
+    latest.low_52w,
+    (latest.split_adjusted_close - latest.low_52w) / nullif(latest.high_52w - latest.low_52w, 0)
+        as position_in_52w_range,
+    latest.drawdown,
+    coalesce(latest_answers.bars_rejected, 0) as rejected_bars,
+    coalesce(restatements.restatements, 0) as restatements,
+    array(
+        select recent.adjusted_close
+        from (
+            select prices.adjusted_close, prices.price_date
+            from prices
+            where prices.symbol = latest.symbol and prices.interval = latest.interval
+            order by prices.price_date desc
+            limit 30
+        ) as recent
+        order by recent.price_date
+    ) as recent_adjusted_closes
+from latest
+left join expected on latest.symbol = expected.symbol
+left join latest_weeks on latest.symbol = latest_weeks.symbol
+left join latest_answers on latest.symbol = latest_answers.symbol and latest.interval = latest_answers.interval
+left join restatements on latest.symbol = restatements.symbol and latest.interval = restatements.interval

@@ -1,0 +1,32 @@
+{#-
+    Detects: five sessions or more in a row with one and the same close.
+    Why: a halt, a delisting, or a provider that repeats its last value.
+    A row: a run of sessions.
+-#}
+{{ config(severity='warn') }}
+
+with
+
+changes as (
+
+    select
+        symbol,
+        price_date,
+        close,
+        close is distinct from lag(close) over (partition by symbol order by price_date) as is_change
+    from {{ ref('fact_adjusted_prices') }}
+    where interval = 'daily'
+
+),
+
+runs as (
+
+    select *, count(*) filter (where is_change) over (partition by symbol order by price_date) as run
+    from changes
+
+)
+
+select symbol, close, min(price_date) as first_date, max(price_date) as last_date, count(*) as sessions
+from runs
+group by symbol, run, close
+having count(*) >= 5

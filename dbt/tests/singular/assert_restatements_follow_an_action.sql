@@ -1,0 +1,30 @@
+{#-
+    Detects: final bars that the provider restated though no dividend or split is dated after them.
+    Why: an action restates every adjusted close before it. Where there was none, prices or actions themselves were
+    revised, and a close as traded should never be. (Of weekly bars a split is not known, so one shows here.)
+    A row: the latest restatement of a series, with how far it reaches and the largest factor.
+-#}
+{{ config(severity='warn') }}
+
+with
+
+latest as (
+
+    select distinct on (symbol, interval)
+        symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor
+    from {{ source('silver', 'restatement') }}
+    order by symbol, interval, observed_at desc
+
+)
+
+select symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor
+from latest
+where not exists (
+    select *
+    from {{ ref('fact_adjusted_prices') }} as prices
+    where
+        prices.symbol = latest.symbol
+        and prices.interval = latest.interval
+        and prices.price_date > latest.last_date
+        and (prices.dividend_amount <> 0 or prices.split_coefficient <> 1)
+)

@@ -1,0 +1,94 @@
+"""A warehouse with the sample in gold, built by plain dbt; each test module may change a copy of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from stocks import pipeline
+from stocks.bronze import open_bronze
+from stocks.cli.report import JsonReporter
+from stocks.gold.dbt import environment
+from stocks.local.postgres import EmbeddedPostgres
+from stocks.settings import Settings
+from stocks.source import Endpoint, Unlimited, open_source
+from stocks.warehouse import Warehouse
+from stocks.warehouse.migrate import migrate
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleWarehouse:
+    """A database with the sample in silver and in gold."""
+
+    dsn: str
+    schema: str
+    target: Path
+
+    def dbt(self, *arguments: str) -> dict[str, tuple[str, int]]:
+        """Runs dbt; gives status and failures of each node by its name."""
+        ended = subprocess.run(
+            [Path(sys.executable).parent / "dbt", "--quiet", *arguments, "--target-path", self.target],
+            env={**os.environ, **environment(Warehouse(self.dsn)), "DBT_LOG_PATH": str(self.target / "logs")},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert ended.returncode in (0, 1), ended.stdout + ended.stderr
+        results = json.loads((self.target / "run_results.json").read_text())["results"]
+        return {
+            result["unique_id"].split(".")[2 if not result["unique_id"].startswith("unit_test") else 3]: (
+                result["status"],
+                result["failures"] or 0,
+            )
+            for result in results
+        }
+
+
+def _clone(admin: str, owner: str, name: str, template: str) -> str:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("create database {} template {} owner stocks_owner").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return f"{owner}/{name}"
+
+
+@pytest.fixture(scope="session")
+def sample_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> SampleWarehouse:
+    """The database that the others are copies of; nobody may be connected to it."""
+    folder = tmp_path_factory.mktemp("sample_template")
+    owner, admin = (postgres.url(role).rsplit("/", 1)[0] for role in ("stocks_owner", "postgres"))
+    dsn = _clone(f"{admin}/postgres", owner, "sample_template", "template1")
+    warehouse = Warehouse(dsn)
+    migrate(warehouse)
+    bronze = open_bronze(Settings(_env_file=None, stocks_state_dir=folder))
+    with open_source(Settings(_env_file=None, stocks_source="sample"), Unlimited()) as source:
+        tickers = pipeline.plan(source)
+        pipeline.extract(source, bronze, tickers, endpoints=[Endpoint.DAILY_ADJUSTED], report=JsonReporter())
+    assert not pipeline.normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
+    made = SampleWarehouse(dsn=dsn, schema="gold", target=folder / "target")
+    assert {status for status, _ in made.dbt("build").values()} <= {"success", "pass", "warn", "no-op"}
+    return made
+
+
+@pytest.fixture(scope="module")
+def sample_warehouse(sample_template: SampleWarehouse, postgres: EmbeddedPostgres) -> Iterator[SampleWarehouse]:
+    """A copy of the sample's database, this module's own."""
+    name = f"sample_{uuid.uuid4().hex[:12]}"
+    owner, admin = (postgres.url(role).rsplit("/", 1)[0] for role in ("stocks_owner", "postgres"))
+    dsn = _clone(f"{admin}/postgres", owner, name, "sample_template")
+    yield SampleWarehouse(dsn=dsn, schema="gold", target=sample_template.target)
+    with psycopg.connect(f"{admin}/postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -1,0 +1,82 @@
+"""Every command in the README and in docs/ does what it says there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.instance import Instance
+
+from stocks.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README_COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    for line in block.splitlines()
+]
+
+
+def test_every_command_of_stocks_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text() + (ROOT / "CHANGELOG.md").read_text()
+    names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
+    assert [name for name in names if name not in readme] == []
+
+
+def test_every_make_target_that_is_written_about_exists() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        named = set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]*)", page.read_text(), re.MULTILINE))
+        assert named <= targets, page
+
+
+def test_make_help_tells_every_target() -> None:
+    ended = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)).split()
+    assert [target for target in phony if f"make {target} " not in ended.stdout] == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_path_in_the_readmes_table_exists() -> None:
+    for path in re.findall(r"^\| `([^`]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("line", [line for line in README_COMMANDS if "stocks" in line and "eval" not in line])
+def test_every_stocks_command_of_the_readme_runs(line: str, sample_instance: Instance, tmp_path_factory) -> None:
+    words = shlex.split(line)
+    variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_0-9]+=.*", word))
+    arguments = words[len(variables) + 1 :]
+    instance = sample_instance
+    if "STOCKS_STATE_DIR" in variables:  # a state of its own, kept from line to line
+        instance = Instance.make(tmp_path_factory.getbasetemp() / "readme" / variables.pop("STOCKS_STATE_DIR"))
+    elif arguments[0] == "run":
+        instance = Instance.make(tmp_path_factory.mktemp("run") / "state")
+    instance.state.parent.mkdir(parents=True, exist_ok=True)
+    ended = instance.stocks(*arguments, **variables)
+    # The sample has no Tesco: the provider would.
+    assert ended.returncode == (65 if "TSCO.LON" in arguments else 0), ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize("line", [line for line in README_COMMANDS if line.startswith("make dbt")])
+def test_every_dbt_command_of_the_readme_runs(line: str, sample_instance: Instance) -> None:
+    before = sample_instance.gold()
+    ended = subprocess.run(
+        shlex.split(line),
+        cwd=ROOT,
+        env={**sample_instance.environment, "DBT_TARGET_PATH": str(sample_instance.state / "plain")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert sample_instance.gold() == before

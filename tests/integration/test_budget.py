@@ -1,0 +1,170 @@
+"""The request budget that processes share: never more than allowed, spread out, and no key in the table."""
+
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from pydantic import SecretStr
+
+from stocks.errors import QuotaSpent
+from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.budget import SharedBudget
+
+KEY = "K3YK3YK3YK3YK3YK"
+
+
+def budget(warehouse: Warehouse, *, per_day: int = 25, per_minute: int = 60, key: str = KEY) -> SharedBudget:
+    return SharedBudget(
+        warehouse, provider="alphavantage", api_key=SecretStr(key), per_day=per_day, per_minute=per_minute
+    )
+
+
+def used(warehouse: Warehouse) -> list[int]:
+    with warehouse.connect(Role.READER) as connection:
+        return [row[0] for row in connection.execute("select used from ops.api_budget order by budget_key").fetchall()]
+
+
+def test_first_request_need_not_wait(warehouse: Warehouse) -> None:
+    assert budget(warehouse).acquire() == 0
+
+
+def test_requests_after_the_days_last_are_refused(warehouse: Warehouse) -> None:
+    own = budget(warehouse, per_day=3, per_minute=6000)
+    for _ in range(3):
+        own.acquire()
+    for _ in range(2):
+        with pytest.raises(QuotaSpent, match="3 requests") as caught:
+            own.acquire()
+    assert caught.value.exit_code == 69
+    assert used(warehouse) == [3]
+
+
+def test_threads_share_the_day(warehouse: Warehouse) -> None:
+    barrier = threading.Barrier(4)
+    outcomes: list[bool] = []
+
+    def work() -> None:
+        own = budget(warehouse, per_day=10, per_minute=6000)
+        barrier.wait()
+        for _ in range(5):
+            try:
+                own.acquire()
+                outcomes.append(True)
+            except QuotaSpent:
+                outcomes.append(False)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (outcomes.count(True), outcomes.count(False)) == (10, 10)
+    assert used(warehouse) == [10]
+
+
+def test_processes_share_the_day(warehouse: Warehouse) -> None:
+    program = """
+import sys
+from pydantic import SecretStr
+from stocks.errors import QuotaSpent
+from stocks.warehouse import Warehouse
+from stocks.warehouse.budget import SharedBudget
+
+url, key = sys.stdin.read().split()
+own = SharedBudget(Warehouse(url), provider="alphavantage", api_key=SecretStr(key), per_day=7, per_minute=6000)
+taken = 0
+try:
+    for taken in range(5):
+        own.acquire()
+    taken = 5
+except QuotaSpent:
+    pass
+print(taken)
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(f"{warehouse.url} {KEY}")
+        process.stdin.flush()
+        process.stdin.close()
+        process.stdin = None
+    taken = [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert sum(taken) == 7
+    assert used(warehouse) == [7]
+
+
+def test_requests_are_spread_evenly(warehouse: Warehouse) -> None:
+    own = budget(warehouse, per_minute=2)
+    slots = []
+    with warehouse.connect(Role.READER) as connection:
+        for _ in range(4):
+            assert own.acquire() <= 30 * len(slots)
+            slots += connection.execute("select next_slot_at from ops.api_budget").fetchall()
+    assert {later[0] - earlier[0] for earlier, later in pairwise(slots)} == {timedelta(seconds=30)}
+
+
+def test_queue_is_one_for_all_who_share_the_key(warehouse: Warehouse) -> None:
+    budget(warehouse, per_minute=1).acquire()
+    assert 0 < budget(warehouse, per_minute=1).acquire() <= 60
+
+
+def test_pause_is_not_saved_up(warehouse: Warehouse) -> None:
+    own = budget(warehouse, per_minute=1)
+    own.acquire()
+    with warehouse.connect(Role.WRITER) as connection:
+        connection.execute("update ops.api_budget set next_slot_at = now() - interval '1 hour'")
+    assert own.acquire() == 0
+    assert own.acquire() > 0
+
+
+def test_refusal_by_the_provider_stops_all_who_share_the_key(warehouse: Warehouse) -> None:
+    first, second = budget(warehouse), budget(warehouse)
+    first.acquire()
+    first.exhaust()
+    first.exhaust()
+    for own in (first, second):
+        with pytest.raises(QuotaSpent):
+            own.acquire()
+    assert used(warehouse) == [1]
+
+
+def test_refusal_before_any_request_is_noted_too(warehouse: Warehouse) -> None:
+    budget(warehouse).exhaust()
+    with pytest.raises(QuotaSpent):
+        budget(warehouse).acquire()
+
+
+def test_other_keys_and_other_days_are_apart(warehouse: Warehouse) -> None:
+    budget(warehouse).exhaust()
+    budget(warehouse, key="another-key").acquire()
+    with warehouse.connect(Role.WRITER) as connection:
+        connection.execute("update ops.api_budget set day = day - 1")
+    budget(warehouse).acquire()
+    assert sorted(used(warehouse)) == [0, 1, 1]
+
+
+def test_refused_request_writes_nothing(warehouse: Warehouse) -> None:
+    own = budget(warehouse, per_day=1)
+    own.acquire()
+    with warehouse.connect(Role.READER) as connection:
+        before = connection.execute("select * from ops.api_budget").fetchall()
+        with pytest.raises(QuotaSpent):
+            own.acquire()
+        assert connection.execute("select * from ops.api_budget").fetchall() == before
+
+
+def test_key_is_not_in_the_table(warehouse: Warehouse) -> None:
+    own = budget(warehouse)
+    own.acquire()
+    own.exhaust()
+    with warehouse.connect(Role.READER) as connection:
+        rows = connection.execute("select b::text from ops.api_budget b").fetchall()
+    assert "alphavantage:" in str(rows)
+    assert not [part for part in (KEY, KEY[:6], KEY[-6:]) if part in str(rows)]
+    assert KEY not in repr(vars(own))

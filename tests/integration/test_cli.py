@@ -1,0 +1,98 @@
+"""What a person types, and what plain dbt needs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+
+import pytest
+from tests.instance import Instance
+
+FACTS = (
+    "select symbol, interval, count(*), min(price_date), max(price_date) from gold.fact_adjusted_prices group by 1,2"
+)
+
+
+def test_query_prints_csv_json_and_a_table(sample_instance: Instance) -> None:
+    ended = sample_instance.stocks("query", FACTS, "--format", "csv")
+    rows = list(csv.reader(io.StringIO(ended.stdout)))
+    assert rows[0] == ["symbol", "interval", "count", "min", "max"]
+    assert ["GOOG", "daily", "2148", "2004-08-19", "2013-03-01"] in rows
+    found = json.loads(sample_instance.stocks("query", FACTS, "--format", "json").stdout)
+    assert {"symbol": "FB", "interval": "daily", "count": 196, "min": "2012-05-18", "max": "2013-03-01"} in found
+    assert "GOOG    daily     2148" in sample_instance.stocks("query", FACTS).stdout
+    assert sample_instance.stocks("query", FACTS, "--format", "xml").returncode == 78
+
+
+@pytest.mark.parametrize("statement", ["delete from silver.price_bar", "select 1; select 2", "nonsense", "begin"])
+def test_query_takes_nothing_but_reads(sample_instance: Instance, statement: str) -> None:
+    ended = sample_instance.stocks("query", statement)
+    assert ended.returncode == 78
+    assert "message" in json.loads(ended.stderr)
+
+
+def test_status_shows_runs_freshness_and_tests(sample_instance: Instance) -> None:
+    screen = sample_instance.stocks("status", "--output", "text").stdout
+    for expected in ("Last runs", "Freshness", "up to date", "assert_large_moves_have_an_action", "tests passed"):
+        assert expected in screen
+    empty = Instance.make(sample_instance.state.parent / "other")
+    assert "stocks run" in empty.stocks("status", "--output", "text").stdout
+
+
+def test_plan_lists_batches_of_what_the_source_has(instance: Instance) -> None:
+    assert json.loads(instance.stocks("plan", "--batch-size", "2").stdout) == ["AAPL,FB", "GOOG,IBM", "MSFT"]
+    early = instance.stocks("plan", STOCKS_SAMPLE_AS_OF="2004-01-02")
+    assert json.loads(early.stdout) == ["AAPL", "IBM", "MSFT"]
+
+
+def test_steps_one_by_one_give_what_a_run_gives(instance: Instance, sample_instance: Instance) -> None:
+    for step in ("extract", "normalize"):
+        ended = instance.stocks(step, "--json")
+        assert ended.returncode == 0, ended.stdout
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 12154}
+    assert instance.stocks("gold", "--if-changed", "--json").returncode == 0
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 0}
+    assert instance.gold() == sample_instance.gold()
+
+
+def test_plain_dbt_works_in_the_printed_environment(instance: Instance) -> None:
+    assert instance.stocks("run", "--tickers", "FB").returncode == 0
+    printed = instance.stocks("env").stdout
+    variables = dict(re.findall(r"^export (\w+)='?([^'\n]*)'?$", printed, re.MULTILINE))
+    try:
+        assert variables["PGHOST"] == "127.0.0.1"
+        ended = subprocess.run(
+            [instance.dbt, "test", "--select", "dim_stock", "--target-path", instance.state / "target"],
+            env={**instance.environment, **variables, "DBT_LOG_PATH": str(instance.state / "logs")},
+            cwd=variables["DBT_PROJECT_DIR"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout
+        assert "PASS=" in ended.stdout
+        assert variables["DBT_ENV_SECRET_PGPASSWORD"] not in ended.stdout
+    finally:
+        assert instance.stocks("env", "--stop").stdout == "Stopped.\n"
+    assert not (instance.state / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_the_readers_login_can_only_read(sample_instance: Instance) -> None:
+    script = (
+        "import os, psycopg\n"
+        "with psycopg.connect(os.environ['STOCKS_WAREHOUSE_URL']) as c:\n"
+        "    print(c.execute('select count(*) from gold.dim_stock').fetchone()[0])\n"
+        "    c.execute('delete from silver.price_bar')\n"
+    )
+    ended = sample_instance.stocks("env", "--role", "reader", "--", "python", "-c", script)
+    assert ended.stdout == "17\n"
+    assert "permission denied" in ended.stderr
+
+
+def test_a_wrong_setting_is_named(instance: Instance) -> None:
+    ended = instance.stocks("run", "--json", STOCKS_SERIES="hourly")
+    assert ended.returncode == 78
+    assert "STOCKS_SERIES" in ended.stdout

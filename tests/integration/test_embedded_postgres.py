@@ -1,0 +1,361 @@
+"""The embedded server: private, shared by processes, and there again after whatever killed it."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from stocks.errors import ConfigError
+from stocks.local.instance import open_warehouse, request_budget
+from stocks.local.postgres import EmbeddedPostgres
+from stocks.settings import Settings
+from stocks.source import Unlimited
+from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.budget import SharedBudget
+
+# Holds the server of a folder until it is told to go on, or killed.
+HOLDER = """
+import sys
+from pathlib import Path
+from stocks.local.postgres import EmbeddedPostgres
+
+with EmbeddedPostgres(Path(sys.argv[1])).running() as server:
+    print(server.port, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A state folder whose server was made once; each test finds it stopped."""
+    folder = tmp_path_factory.mktemp("state")
+    with EmbeddedPostgres(folder).running():
+        pass
+    yield folder
+    EmbeddedPostgres(folder).stop()
+
+
+@pytest.fixture
+def server(state: Path) -> Iterator[EmbeddedPostgres]:
+    own = EmbeddedPostgres(state)
+    assert own.stop()
+    yield own
+    own.stop()
+
+
+def postmaster(server: EmbeddedPostgres) -> int:
+    return int((server.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def hold(state: Path) -> subprocess.Popen[str]:
+    """Another process that uses the server of a folder."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(state)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip().isdigit()
+    return process
+
+
+def release(process: subprocess.Popen[str]) -> None:
+    process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+
+
+class TestStartAndStop:
+    def test_runs_inside_the_context_and_not_after_it(self, server: EmbeddedPostgres) -> None:
+        assert not server.is_running()
+        with server.running() as same:
+            assert same is server
+            assert server.is_running()
+            with psycopg.connect(server.url()) as connection:
+                assert connection.info.server_version // 10000 == 18
+        assert not server.is_running()
+
+    def test_is_stopped_where_the_work_fails(self, server: EmbeddedPostgres) -> None:
+        with pytest.raises(ZeroDivisionError), server.running():
+            raise ZeroDivisionError
+        assert not server.is_running()
+
+    def test_is_stopped_where_the_start_fails_half_way(self, state: Path) -> None:
+        class Interrupted(EmbeddedPostgres):
+            def _create_database(self) -> None:
+                assert self.is_running()
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), Interrupted(state).running():
+            pass
+        assert not EmbeddedPostgres(state).is_running()
+
+    def test_rows_and_port_stay(self, server: EmbeddedPostgres) -> None:
+        with server.running(), psycopg.connect(server.url()) as connection:
+            url = server.url()
+            connection.execute("create table kept as select 1 as a")
+        with server.running(), psycopg.connect(server.url()) as connection:
+            assert server.url() == url
+            assert connection.execute("select a from kept").fetchone() == (1,)
+            connection.execute("drop table kept")
+
+    def test_another_port_where_the_remembered_one_is_taken(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            before = server.port
+        with socket.socket() as stranger:
+            stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            stranger.bind(("127.0.0.1", before))
+            stranger.listen()
+            with server.running(), psycopg.connect(server.url()):
+                assert server.port != before
+
+    def test_port_file_that_is_nonsense_is_replaced(self, server: EmbeddedPostgres) -> None:
+        (server.folder / "port").write_text("nonsense")
+        with server.running(), psycopg.connect(server.url()):
+            assert (server.folder / "port").read_text() == str(server.port)
+
+    def test_keep_running_until_stop(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            server.keep_running()
+        assert server.is_running()
+        with server.running():
+            assert not EmbeddedPostgres(server.folder.parent).stop()  # somebody uses it
+            assert server.is_running()
+        assert not server.is_running()  # and the last one has stopped it
+        with server.running():
+            server.keep_running()
+        assert server.stop()
+        assert not server.is_running()
+
+    def test_stop_of_what_does_not_run_is_fine(self, tmp_path: Path) -> None:
+        assert EmbeddedPostgres(tmp_path).stop()
+
+
+class TestPrivacy:
+    def test_passwords_are_for_this_user_alone(self, server: EmbeddedPostgres) -> None:
+        path = server.folder / "passwords.json"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        passwords = json.loads(path.read_text())
+        assert set(passwords) == {"postgres", "stocks_owner", "stocks_writer", "stocks_reader"}
+        assert len(set(passwords.values())) == 4
+        assert min(map(len, passwords.values())) >= 32
+        assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
+
+    def test_passwords_are_not_in_the_log_nor_in_any_other_file_of_ours(self, server: EmbeddedPostgres) -> None:
+        with server.running(), psycopg.connect(server.url("postgres"), dbname="postgres") as connection:
+            shown = " ".join(
+                path.read_text() for path in server.folder.iterdir() if path.is_file() and path.stem != "passwords"
+            )
+            shown += str(connection.execute("select rolpassword from pg_authid").fetchall())
+        for password in json.loads((server.folder / "passwords.json").read_text()).values():
+            assert password not in shown
+
+    def test_listens_on_loopback_tcp_alone(self, server: EmbeddedPostgres) -> None:
+        with server.running(), psycopg.connect(server.url("postgres"), dbname="postgres") as connection:
+            assert connection.execute("show listen_addresses").fetchone() == ("127.0.0.1",)
+            assert connection.execute("show unix_socket_directories").fetchone() == ("",)
+            assert not list(server.folder.rglob(".s.PGSQL*"))
+
+    @pytest.mark.parametrize("role", ["postgres", "stocks_owner", "stocks_writer", "stocks_reader"])
+    @pytest.mark.parametrize("password", ["wrong", ""])
+    def test_no_login_without_the_right_password(self, password: str, role: str, postgres: EmbeddedPostgres) -> None:
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(
+                host="127.0.0.1",
+                port=postgres.port,
+                user=role,
+                password=password,
+                dbname="stocks",
+                passfile="/dev/null",
+            )
+
+    def test_scram_is_the_only_way_in(self, postgres: EmbeddedPostgres) -> None:
+        with psycopg.connect(postgres.url("postgres"), dbname="postgres") as connection:
+            rules = connection.execute("select distinct auth_method from pg_hba_file_rules").fetchall()
+            logins = connection.execute(
+                "select count(*) from pg_authid where rolcanlogin and rolpassword not like 'SCRAM-SHA-256$%'"
+            ).fetchone()
+        assert rules == [("scram-sha-256",)]
+        assert logins == (0,)
+
+    def test_roles_are_no_superusers(self, postgres: EmbeddedPostgres) -> None:
+        with psycopg.connect(postgres.url("postgres"), dbname="postgres") as connection:
+            found = connection.execute(
+                "select count(*) from pg_roles where rolname like 'stocks%' and rolcanlogin"
+                " and not (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)"
+            ).fetchone()
+        assert found == (3,)
+
+    def test_state_below_a_folder_that_no_other_user_may_enter(self, server: EmbeddedPostgres) -> None:
+        above = server.folder.parent.parent
+        assert stat.S_IMODE(above.stat().st_mode) == 0o700
+        with server.running(), psycopg.connect(server.url()):
+            owner = Path(f"/proc/{postmaster(server)}").stat().st_uid
+        assert owner != 0  # PostgreSQL refuses to be root, who may run these tests
+        assert stat.S_IMODE(above.stat().st_mode) == 0o700  # and nothing was opened to others
+
+
+class TestSharing:
+    def test_second_process_shares_it_and_the_last_one_stops_it(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            pid = postmaster(server)
+            other = hold(server.folder.parent)
+            assert postmaster(server) == pid
+        assert server.is_running()
+        release(other)
+        assert not server.is_running()
+
+    def test_user_that_is_killed_does_not_keep_it(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            other = hold(server.folder.parent)
+            other.kill()
+            other.communicate(timeout=60)
+        assert not server.is_running()
+
+    def test_server_of_a_user_that_was_killed_is_taken_over(self, server: EmbeddedPostgres) -> None:
+        other = hold(server.folder.parent)
+        pid = postmaster(server)
+        other.kill()
+        other.communicate(timeout=60)
+        assert server.is_running()
+        with server.running(), psycopg.connect(server.url()):
+            assert postmaster(server) == pid
+        assert not server.is_running()
+
+    def test_many_at_once_start_one(self, server: EmbeddedPostgres) -> None:
+        command = [sys.executable, "-c", HOLDER, str(server.folder.parent)]
+        others = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+        ports = {process.stdout.readline() for process in others if process.stdout}
+        assert len(ports) == 1
+        assert ports.pop().strip() == str(server.port)
+        for process in others:
+            release(process)
+        assert not server.is_running()
+
+
+class TestRecovery:
+    def test_committed_rows_survive_kill_9(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                connection.execute("create table safe as select 1 as a")
+            with contextlib.closing(psycopg.connect(server.url())) as connection:
+                connection.execute("insert into safe values (2)")  # and no commit
+                os.kill(postmaster(server), signal.SIGKILL)
+                with server.running(), psycopg.connect(server.url()) as again:
+                    assert again.execute("select a from safe").fetchall() == [(1,)]
+                    again.execute("drop table safe")
+
+    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL])
+    def test_server_that_is_just_ending_is_started_anew(self, end: signal.Signals, server: EmbeddedPostgres) -> None:
+        with server.running():
+            server.keep_running()
+        before = postmaster(server)
+        os.kill(before, end)
+        with server.running(), psycopg.connect(server.url()) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+            assert postmaster(server) != before
+
+    def test_server_that_is_just_starting_is_waited_for(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            port = server.port
+        server._run("pg_ctl", "start", "-W", "-l", str(server.log), "-o", f"-p {port}")
+        with server.running(), psycopg.connect(server.url()) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+
+    def test_stale_pid_file_of_another_program_does_not_stop_a_start(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            text = (server.data / "postmaster.pid").read_text()
+        own = [str(os.getpid()), *text.splitlines()[1:]]  # a number that another program got meanwhile
+        (server.data / "postmaster.pid").write_text("\n".join(own) + "\n")
+        with server.running(), psycopg.connect(server.url()):
+            assert postmaster(server) != os.getpid()
+
+    def test_what_a_killed_initdb_left_is_cleaned_up(self, tmp_path: Path) -> None:
+        server = EmbeddedPostgres(tmp_path / "state")
+        leftover = server.folder / "data.incomplete"
+        (leftover / "base").mkdir(parents=True)
+        (leftover / "PG_VERSION").write_text("18\n")
+        (server.folder / "passwords.incomplete").write_text("{")
+        with server.running(), psycopg.connect(server.url()):
+            assert not leftover.exists()
+            assert not (server.folder / "passwords.incomplete").exists()
+
+    def test_start_that_was_killed_before_the_database_was_made(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            server.keep_running()
+            with psycopg.connect(server.url("postgres"), dbname="postgres", autocommit=True) as connection:
+                connection.execute("drop database stocks")
+                connection.execute("drop role stocks_reader")
+        with server.running(), psycopg.connect(server.url("stocks_reader")) as connection:
+            assert connection.execute("select current_database()").fetchone() == ("stocks",)
+            connection.execute("set role stocks_reader")
+
+    def test_lost_passwords_are_a_config_error(self, server: EmbeddedPostgres) -> None:
+        kept = (server.folder / "passwords.json").rename(server.folder / "kept")
+        try:
+            with pytest.raises(ConfigError, match="does not let its owner in") as caught, server.running():
+                pass
+            assert "passwords.json" in caught.value.hint
+            assert not server.is_running()
+        finally:
+            kept.rename(server.folder / "passwords.json")
+        again = EmbeddedPostgres(server.folder.parent)
+        with again.running(), psycopg.connect(again.url()):
+            pass
+
+    def test_server_that_does_not_start_says_why(self, tmp_path: Path, server: EmbeddedPostgres) -> None:
+        broken = EmbeddedPostgres(tmp_path)
+        shutil.copytree(server.folder, broken.folder)
+        if os.geteuid() == 0:
+            owner = server.data.stat()
+            for path in (broken.data, *broken.data.rglob("*")):
+                os.chown(path, owner.st_uid, owner.st_gid)
+        (broken.data / "PG_VERSION").write_text("17\n")
+        with pytest.raises(ConfigError, match=r"did not start: .*incompatible with server") as caught, broken.running():
+            pass
+        assert "server.log" in caught.value.hint
+
+
+class TestStateFolder:
+    @pytest.mark.parametrize("above", ["file", "proc"])
+    def test_folder_that_cant_be_written_is_a_config_error(self, above: str, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        state = {"file": tmp_path / "file" / "state", "proc": Path("/proc/state")}[above]
+        with pytest.raises(ConfigError, match="can't be written") as caught, EmbeddedPostgres(state).running():
+            pass
+        assert str(state) in caught.value.message
+        assert "STOCKS_STATE_DIR" in caught.value.hint
+
+    def test_folder_with_a_space_and_a_quote(self, tmp_path: Path) -> None:
+        server = EmbeddedPostgres(tmp_path / "it's my state")
+        with server.running(), psycopg.connect(server.url()):
+            assert server.data.is_dir()
+
+
+class TestInstance:
+    def test_embedded_warehouse_is_migrated_and_stopped(self, server: EmbeddedPostgres) -> None:
+        settings = Settings(_env_file=None, stocks_state_dir=server.folder.parent)
+        with open_warehouse(settings) as warehouse, warehouse.connect(Role.READER) as connection:
+            assert connection.execute("select count(*) from ops.run").fetchone() == (0,)
+        assert not server.is_running()
+
+    def test_warehouse_that_is_set_is_not_migrated_in_passing(self, postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+        url = postgres.url().rpartition("/")[0] + "/postgres"
+        settings = Settings(_env_file=None, stocks_state_dir=tmp_path / "state", stocks_warehouse_url=url)
+        with pytest.raises(ConfigError, match="lacks the migration"), open_warehouse(settings):
+            pass
+        assert not (tmp_path / "state").exists()
+
+    def test_budget_is_of_the_source_in_force(self, postgres: EmbeddedPostgres) -> None:
+        warehouse = Warehouse(postgres.url())
+        sample = Settings(_env_file=None, stocks_source="sample", alphavantage_api_key="K3Y-K3Y")
+        assert isinstance(request_budget(sample, warehouse), Unlimited)
+        provider = Settings(_env_file=None, alphavantage_api_key="K3Y-K3Y")
+        assert isinstance(request_budget(provider, warehouse), SharedBudget)

@@ -1,0 +1,516 @@
+"""Loads: true counts, no half of one, the newest answer's values whatever the order."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stocks.bronze import ObjectKey
+from stocks.errors import ConfigError
+from stocks.silver import ParsedSeries
+from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.connection import Connection
+from stocks.warehouse.load import Load, LoadCounts, load, load_company, pending, refusal, reload
+from stocks.warehouse.migrate import migrate
+
+NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
+MONDAY = date(2024, 5, 13)
+TUESDAY, WEDNESDAY, THURSDAY, FRIDAY = (MONDAY + timedelta(days=n) for n in range(1, 5))
+
+_serial = itertools.count()
+_symbols = (f"T{n}" for n in itertools.count())
+
+
+def bar(day: date, close: float = 10.0, *, adjusted: float | None = None, final: bool = True) -> dict[str, Any]:
+    return {
+        "price_date": day,
+        **dict.fromkeys(("open", "high", "low", "close"), close),
+        "adjusted_close": close if adjusted is None else adjusted,
+        "volume": 1000,
+        "dividend_amount": 0.0,
+        "split_coefficient": 1.0,
+        "is_final": final,
+    }
+
+
+def made(
+    *bars: dict[str, Any],
+    at: int = 0,
+    symbol: str = "IBM",
+    interval: str = "daily",
+    rejects: Iterable[tuple[str, str, str, str]] = (),
+    refused: str = "",
+) -> Load:
+    """An object that was observed `at` hours after noon, as if it had been parsed."""
+    daily = interval == "daily"
+    key = ObjectKey(
+        area="series",
+        symbol=symbol,
+        endpoint="TIME_SERIES_DAILY_ADJUSTED" if daily else "TIME_SERIES_WEEKLY_ADJUSTED",
+        source="sample",
+        observed_at=NOON + timedelta(hours=at),
+        sha256=f"{next(_serial):064x}",
+    )
+    series = ParsedSeries(
+        bars=pl.DataFrame(bars, schema_overrides={"volume": pl.Int64}),
+        rejects=pl.DataFrame(list(rejects), schema=["price_date", "rule", "reason", "raw"], orient="row"),
+        refused=refused,
+    )
+    return Load(key, interval, series)
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    """One for all tests here: making one takes longer than most of them."""
+    with new_database() as own:
+        migrate(own)
+        yield own
+
+
+@pytest.fixture
+def warehouse(database: Warehouse) -> Warehouse:
+    """An empty one, in place of the database of its own that other tests get."""
+    with database.connect(Role.OWNER) as connection:
+        connection.execute(
+            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object"
+        )
+    return database
+
+
+@pytest.fixture
+def connection(warehouse: Warehouse) -> Iterable[Connection]:
+    with warehouse.connect(Role.WRITER) as own:
+        yield own
+
+
+def closes(connection: Connection, symbol: str = "IBM") -> dict[date, float]:
+    found = connection.execute(
+        "select price_date, close from silver.price_bar where symbol = %s order by price_date", [symbol]
+    )
+    return dict(found.fetchall())
+
+
+def status(connection: Connection, one: Load) -> Any:
+    row = connection.execute("select status from ops.bronze_object where bronze_key = %s", [str(one.key)]).fetchone()
+    return row[0] if row else None
+
+
+def restatements(connection: Connection) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "select symbol, interval, bars_changed, first_date, last_date, largest_factor, bronze_key, observed_at"
+        " from silver.restatement"
+    ).fetchall()
+
+
+class TestCounts:
+    def test_new_bars_are_inserted(self, connection: Connection) -> None:
+        assert load(connection, made(bar(MONDAY), bar(TUESDAY))) == LoadCounts(inserted=2)
+
+    def test_row_holds_every_value_and_where_it_came_from(self, connection: Connection) -> None:
+        values = {
+            "price_date": MONDAY,
+            "open": 1.1,
+            "high": 1.4,
+            "low": 1.0,
+            "close": 1.3,
+            "adjusted_close": 0.1 + 0.2,
+            "volume": 2**53 - 1,
+            "dividend_amount": 0.01,
+            "split_coefficient": 1.046,
+            "is_final": False,
+        }
+        one = made(values)
+        load(connection, one)
+        row = connection.execute(
+            f"select {', '.join(values)}, symbol, interval, source, bronze_key, observed_at from silver.price_bar"
+        ).fetchone()
+        assert row == (*values.values(), "IBM", "daily", "sample", str(one.key), NOON)
+
+    def test_equal_bars_are_unchanged_and_not_rewritten(self, connection: Connection) -> None:
+        place = "select xmin, ctid, bronze_key, observed_at from silver.price_bar order by price_date"
+        load(connection, made(bar(MONDAY), bar(TUESDAY)))
+        before = connection.execute(place).fetchall()
+        counts = load(connection, made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY), at=1))
+        assert counts == LoadCounts(inserted=1, unchanged=2)
+        assert connection.execute(place).fetchall()[:2] == before
+        assert restatements(connection) == []
+
+    def test_every_column_counts_as_a_change(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY)))
+        changes = [name for name in bar(MONDAY) if name not in {"price_date", "is_final"}]
+        for at, name in enumerate(changes, start=1):
+            kept = dict.fromkeys(changes[: at - 1], 77)
+            assert load(connection, made({**bar(MONDAY), **kept, name: 77}, at=at)) == LoadCounts(restated=1), name
+
+    def test_changed_final_bars_are_restated_and_told(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY)))
+        second = made(bar(MONDAY, 11), bar(TUESDAY), bar(WEDNESDAY, 12), at=1)
+        assert load(connection, second) == LoadCounts(restated=2, unchanged=1)
+        assert restatements(connection) == [
+            ("IBM", "daily", 2, MONDAY, WEDNESDAY, 1.2, str(second.key), NOON + timedelta(hours=1))
+        ]
+
+    def test_split_is_one_restatement_by_half(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY, 80), bar(TUESDAY, 82), bar(WEDNESDAY, 84)))
+        split = {**bar(THURSDAY, 43), "split_coefficient": 2.0}
+        after = [bar(MONDAY, 80, adjusted=40), bar(TUESDAY, 82, adjusted=41), bar(WEDNESDAY, 84, adjusted=42), split]
+        assert load(connection, made(*after, at=1)) == LoadCounts(restated=3, inserted=1)
+        ((_, _, changed, first, last, factor, _, _),) = restatements(connection)
+        assert (changed, first, last, factor) == (3, MONDAY, WEDNESDAY, 0.5)
+
+    @pytest.mark.parametrize(("up", "down", "largest"), [(1.5, 0.5, 0.5), (3.0, 0.5, 3.0)])
+    def test_largest_factor_is_the_furthest_from_one_up_or_down(
+        self, up: float, down: float, largest: float, connection: Connection
+    ) -> None:
+        load(connection, made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY)))
+        load(connection, made(bar(MONDAY, 10 * up), bar(TUESDAY, 10 * down), bar(WEDNESDAY, 10.001), at=1))
+        assert restatements(connection)[0][5] == largest
+
+    def test_provisional_bar_that_becomes_final_is_no_restatement(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY), bar(TUESDAY, 9, final=False)))
+        counts = load(connection, made(bar(MONDAY), bar(TUESDAY, 11), at=1))
+        assert counts == LoadCounts(replaced=1, unchanged=1)
+        assert restatements(connection) == []
+        assert connection.execute("select close from silver.price_bar where is_final").fetchall() == [(10,), (11,)]
+
+    def test_provisional_bar_that_becomes_final_with_the_same_values_is_replaced(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY, final=False)))
+        assert load(connection, made(bar(MONDAY), at=1)) == LoadCounts(replaced=1)
+
+    def test_partial_week_is_withdrawn_when_the_week_goes_on(self, connection: Connection) -> None:
+        last_week = MONDAY - timedelta(days=3)
+        load(connection, made(bar(last_week), bar(TUESDAY, final=False), interval="weekly"))
+        counts = load(connection, made(bar(last_week), bar(THURSDAY, final=False), at=1, interval="weekly"))
+        assert counts == LoadCounts(inserted=1, withdrawn=1, unchanged=1)
+        assert counts.changed == 2
+        assert list(closes(connection)) == [last_week, THURSDAY]
+
+    def test_final_bar_that_an_answer_lacks_is_kept(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY), bar(TUESDAY)))
+        assert load(connection, made(bar(TUESDAY), at=1)) == LoadCounts(unchanged=1)
+        assert list(closes(connection)) == [MONDAY, TUESDAY]
+
+    def test_intervals_and_symbols_are_apart(self, connection: Connection) -> None:
+        load(connection, made(bar(FRIDAY, final=False)))
+        for other in (made(bar(THURSDAY), at=1, interval="weekly"), made(bar(THURSDAY), at=1, symbol="AAPL")):
+            assert load(connection, other) == LoadCounts(inserted=1)
+        assert connection.execute("select count(*) from silver.price_bar").fetchone() == (3,)
+
+    def test_rejects_are_kept_and_counted(self, connection: Connection) -> None:
+        rejects = [("2024-05-11", "not_a_session", "closed", '{"1. open": "1"}'), ("x", "unparsable_date", "no", "[]")]
+        assert load(connection, made(bar(MONDAY), rejects=rejects)) == LoadCounts(inserted=1, rejected=2)
+        found = connection.execute(
+            "select symbol, interval, price_date, rule, reason, raw from silver.rejected_bar order by price_date"
+        ).fetchall()
+        assert found == [
+            ("IBM", "daily", "2024-05-11", "not_a_session", "closed", {"1. open": "1"}),
+            ("IBM", "daily", "x", "unparsable_date", "no", []),
+        ]
+
+    def test_counts_are_in_the_log_of_objects(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY), bar(TUESDAY), bar(FRIDAY, final=False), bar(THURSDAY, final=False)))
+        rejects = [("x", "unparsable_date", "no", "[]")]
+        one = made(bar(MONDAY), bar(TUESDAY, 11), bar(WEDNESDAY), bar(THURSDAY), at=1, rejects=rejects)
+        counts = load(connection, one)
+        assert counts == LoadCounts(inserted=1, restated=1, replaced=1, unchanged=1, withdrawn=1, rejected=1)
+        row = connection.execute(
+            "select status, bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn,"
+            " bars_rejected, bars_changed from ops.bronze_object where bronze_key = %s",
+            [str(one.key)],
+        ).fetchone()
+        assert row == ("loaded", 1, 1, 1, 1, 1, 1, counts.changed)
+        assert counts.changed == 4
+
+
+class TestRefused:
+    def test_refused_payload_changes_no_bar(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY)))
+        rejects = [("x", "unparsable_date", "no", "[]")]
+        one = made(bar(MONDAY, 99), at=1, rejects=rejects, refused="It is on two bases.")
+        assert load(connection, one) == LoadCounts(rejected=1)
+        assert closes(connection) == {MONDAY: 10}
+        assert status(connection, one) == "refused"
+        assert refusal(connection, "IBM") == "It is on two bases."
+
+    def test_payload_without_bars_at_all_is_refused(self, connection: Connection) -> None:
+        one = made()._replace(series=ParsedSeries.refusal("No series."))
+        assert load(connection, one) == LoadCounts()
+        assert refusal(connection, "IBM") == "No series."
+
+    def test_only_the_latest_answer_counts(self, connection: Connection) -> None:
+        assert refusal(connection, "IBM") == ""
+        load(connection, made(bar(MONDAY), at=2))
+        load(connection, made(at=1, refused="Wrong."))
+        assert refusal(connection, "IBM") == ""
+        load(connection, made(at=3, refused="Wrong again."))
+        assert refusal(connection, "IBM") == "Wrong again."
+        assert refusal(connection, "AAPL") == ""
+
+    def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY)))
+        load(connection, made(at=2, refused="Wrong."))
+        assert load(connection, made(bar(MONDAY, 11), at=1)) == LoadCounts(restated=1)
+
+
+class TestOrder:
+    def test_older_payload_replaces_nothing_and_adds_what_is_missing(self, connection: Connection) -> None:
+        load(connection, made(bar(TUESDAY, 20), bar(WEDNESDAY, 30), at=5))
+        older = made(bar(MONDAY, 1), bar(TUESDAY, 2))
+        assert load(connection, older) == LoadCounts(inserted=1, unchanged=1)
+        assert closes(connection) == {MONDAY: 1, TUESDAY: 20, WEDNESDAY: 30}
+        assert status(connection, older) == "superseded"
+        assert restatements(connection) == []
+
+    def test_older_payload_withdraws_nothing(self, connection: Connection) -> None:
+        load(connection, made(bar(FRIDAY, final=False), at=5))
+        assert load(connection, made(bar(MONDAY))) == LoadCounts(inserted=1)
+        assert list(closes(connection)) == [MONDAY, FRIDAY]
+
+    def test_older_provisional_bar_does_not_come_back(self, connection: Connection) -> None:
+        load(connection, made(bar(FRIDAY), at=5, interval="weekly"))
+        counts = load(connection, made(bar(WEDNESDAY, final=False), interval="weekly"))
+        assert counts == LoadCounts(unchanged=1)
+        assert list(closes(connection)) == [FRIDAY]
+
+    def test_superseded_payload_supersedes_nothing(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY, 30), at=3))
+        load(connection, made(bar(MONDAY, 10), at=1))
+        newest = made(bar(MONDAY, 40), at=4)
+        assert load(connection, newest) == LoadCounts(restated=1)
+        assert status(connection, newest) == "loaded"
+
+    def test_repeated_load_is_passed_over(self, connection: Connection) -> None:
+        one = made(bar(MONDAY), rejects=[("x", "unparsable_date", "no", "[]")])
+        load(connection, one)
+        load(connection, made(bar(MONDAY, 11), at=1))
+        assert load(connection, one) == LoadCounts()
+        assert closes(connection) == {MONDAY: 11}
+        assert connection.execute("select count(*) from silver.rejected_bar").fetchone() == (1,)
+        assert connection.execute("select count(*) from ops.bronze_object").fetchone() == (2,)
+
+    def test_pending_are_those_not_loaded_in_their_order(self, connection: Connection) -> None:
+        first, second, third = made(bar(MONDAY)), made(bar(MONDAY), at=1), made(bar(MONDAY), at=2)
+        load(connection, second)
+        assert pending(connection, [third.key, second.key, first.key]) == [third.key, first.key]
+        assert pending(connection, []) == []
+
+    def test_reload_equals_loading_in_order(self, connection: Connection) -> None:
+        versions = [
+            made(bar(MONDAY), bar(TUESDAY, final=False)),
+            made(bar(MONDAY, 5), bar(TUESDAY, 6), bar(WEDNESDAY, 7, final=False), at=1),
+            made(bar(TUESDAY, 6), bar(WEDNESDAY, 8), bar(THURSDAY, 9), at=2, rejects=[("x", "r", "no", "[]")]),
+        ]
+        total = LoadCounts()
+        for one in versions:
+            total.add(load(connection, one))
+        load(connection, made(bar(MONDAY, 3), symbol="AAPL"))
+        before = self.everything(connection)
+        assert reload(connection, "IBM", versions) == total
+        assert self.everything(connection) == before
+
+    def test_reload_of_fewer_objects_forgets_the_others(self, connection: Connection) -> None:
+        first, second = made(bar(MONDAY)), made(bar(MONDAY, 5), bar(TUESDAY), at=1)
+        for one in (first, second):
+            load(connection, one)
+        reload(connection, "IBM", [first])
+        assert closes(connection) == {MONDAY: 10}
+        assert restatements(connection) == []
+        assert pending(connection, [first.key, second.key]) == [second.key]
+
+    def test_reload_that_fails_leaves_all_as_it_was(self, connection: Connection) -> None:
+        first = made(bar(MONDAY))
+        load(connection, first)
+        before = self.everything(connection)
+
+        def broken() -> Iterable[Load]:
+            yield first
+            raise ConfigError("in the middle")
+
+        with pytest.raises(ConfigError):
+            reload(connection, "IBM", broken())
+        assert self.everything(connection) == before
+
+    @staticmethod
+    def everything(connection: Connection) -> list[list[tuple[Any, ...]]]:
+        return [
+            connection.execute(statement).fetchall()
+            for statement in (
+                "select * from silver.price_bar order by symbol, interval, price_date",
+                "select * from silver.rejected_bar order by bronze_key",
+                "select * from silver.restatement order by bronze_key",
+                "select bronze_key, status, bars_changed from ops.bronze_object order by bronze_key",
+            )
+        ]
+
+
+days = st.sampled_from([MONDAY, TUESDAY, WEDNESDAY, THURSDAY, FRIDAY])
+payloads = st.dictionaries(days, st.sampled_from([1.0, 2.0, 3.0]), min_size=1)
+
+
+class TestAnyOrder:
+    @given(data=st.data(), versions=st.lists(payloads, min_size=1, max_size=5))
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_newest_answer_wins_whatever_the_order(
+        self, connection: Connection, data: st.DataObject, versions: list[dict[date, float]]
+    ) -> None:
+        symbol = next(_symbols)
+        finals = st.lists(st.booleans(), min_size=len(versions), max_size=len(versions))
+        provisional = data.draw(finals)
+        loads = []
+        for at, (version, is_open) in enumerate(zip(versions, provisional, strict=True)):
+            last = max(version)
+            rows = [bar(day, close, final=not (is_open and day == last)) for day, close in sorted(version.items())]
+            loads.append(made(*rows, at=at, symbol=symbol))
+        order = data.draw(st.permutations(loads))
+        again = data.draw(st.lists(st.sampled_from(loads)))
+        for one in (*order, *again):
+            load(connection, one)
+        held = closes(connection, symbol)
+        newest = versions[-1]
+        assert {day: held[day] for day in newest} == newest
+        told = set().union(*versions)
+        assert set(held) <= told
+        last_words = connection.execute(
+            "select price_date from silver.price_bar where symbol = %s and not is_final", [symbol]
+        ).fetchall()
+        assert last_words == ([(max(newest),)] if provisional[-1] else [])
+        in_order = next(_symbols)
+        for one in loads:
+            load(connection, one._replace(key=one.key.__class__(**{**vars(one.key), "symbol": in_order})))
+        assert {day: closes(connection, in_order)[day] for day in newest} == newest
+
+    @given(versions=st.lists(payloads, min_size=1, max_size=6))
+    @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_counts_add_up_to_what_is_there(self, connection: Connection, versions: list[dict[date, float]]) -> None:
+        symbol = next(_symbols)
+        total = LoadCounts()
+        for at, version in enumerate(versions):
+            before = closes(connection, symbol)
+            rows = [bar(day, close) for day, close in sorted(version.items())]
+            counts = load(connection, made(*rows, at=at, symbol=symbol))
+            after = closes(connection, symbol)
+            assert counts.inserted == len(after) - len(before)
+            assert counts.restated == sum(after[day] != close for day, close in before.items())
+            assert counts.inserted + counts.restated + counts.unchanged == len(version)
+            total.add(counts)
+        assert total.inserted == len(closes(connection, symbol))
+
+
+class TestKilled:
+    def test_load_whose_process_dies_before_the_commit_leaves_nothing(self, warehouse: Warehouse) -> None:
+        one = made(bar(MONDAY), rejects=[("x", "unparsable_date", "no", "[]")])
+        with warehouse.connect(Role.WRITER) as doomed:
+            doomed.execute("begin")
+            assert load(doomed, one) == LoadCounts(inserted=1, rejected=1)
+            doomed.pgconn.finish()  # as the kernel does for a process that was killed
+        with warehouse.connect(Role.WRITER) as connection:
+            for table in ("silver.price_bar", "silver.rejected_bar", "ops.bronze_object"):
+                assert connection.execute(f"select count(*) from {table}").fetchone() == (0,)
+            assert load(connection, one) == LoadCounts(inserted=1, rejected=1)
+
+    def test_load_that_breaks_in_the_middle_leaves_nothing(self, connection: Connection) -> None:
+        broken = made(bar(MONDAY), {**bar(TUESDAY), "volume": None})
+        with pytest.raises(psycopg.errors.NotNullViolation):
+            load(connection, broken)
+        assert closes(connection) == {}
+        assert status(connection, broken) is None
+        assert load(connection, made(bar(MONDAY))) == LoadCounts(inserted=1)
+
+
+def together(*work: Callable[[], Any]) -> list[Any]:
+    """What functions give that are called at the same time."""
+    barrier = threading.Barrier(len(work))
+    results: list[Any] = []
+
+    def run(one: Callable[[], Any]) -> None:
+        barrier.wait()
+        results.append(one())
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+class TestAtOnce:
+    def test_object_loaded_by_many_is_loaded_once(self, warehouse: Warehouse) -> None:
+        one = made(*(bar(MONDAY + timedelta(days=n)) for n in range(500)), rejects=[("x", "r", "no", "[]")])
+
+        def work() -> LoadCounts:
+            with warehouse.connect(Role.WRITER) as own:
+                return load(own, one)
+
+        found = together(*[work] * 4)
+        assert sorted(counts.inserted for counts in found) == [0, 0, 0, 500]
+        with warehouse.connect(Role.READER) as connection:
+            assert connection.execute("select count(*) from silver.rejected_bar").fetchone() == (1,)
+            assert connection.execute("select count(*) from ops.bronze_object").fetchone() == (1,)
+
+    def test_versions_loaded_at_once_end_with_the_newest(self, warehouse: Warehouse) -> None:
+        versions = [made(bar(MONDAY, 10 + at), bar(TUESDAY, 20 + at), at=at) for at in range(4)]
+
+        def work(one: Load) -> LoadCounts:
+            with warehouse.connect(Role.WRITER) as own:
+                return load(own, one)
+
+        together(*[lambda one=one: work(one) for one in versions])
+        with warehouse.connect(Role.READER) as connection:
+            assert closes(connection) == {MONDAY: 13, TUESDAY: 23}
+
+    def test_another_symbol_does_not_wait(self, warehouse: Warehouse) -> None:
+        with warehouse.connect(Role.WRITER) as first, warehouse.connect(Role.WRITER) as second:
+            second.execute("set lock_timeout = '5s'")
+            with first.transaction():
+                load(first, made(bar(MONDAY)))
+                assert load(second, made(bar(MONDAY), symbol="AAPL")) == LoadCounts(inserted=1)
+                second.execute("set lock_timeout = '50ms'")
+                with pytest.raises(psycopg.errors.LockNotAvailable):
+                    load(second, made(bar(MONDAY), at=1))
+
+
+class TestCompany:
+    def key(self, at: int) -> ObjectKey:
+        return ObjectKey(
+            area="reference",
+            symbol="IBM",
+            endpoint="OVERVIEW",
+            source="sample",
+            observed_at=NOON + timedelta(hours=at),
+            sha256=f"{next(_serial):064x}",
+        )
+
+    def names(self, connection: Connection) -> list[tuple[Any, ...]]:
+        return connection.execute("select symbol, company_name, sector from silver.company").fetchall()
+
+    def test_newest_attributes_are_kept(self, connection: Connection) -> None:
+        load_company(connection, self.key(1), {"company_name": "Business Machines", "sector": None})
+        load_company(connection, self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"})
+        assert self.names(connection) == [("IBM", "Business Machines", None)]
+        load_company(connection, self.key(2), {"company_name": "IBM", "sector": "Technology"})
+        assert self.names(connection) == [("IBM", "IBM", "Technology")]
+
+    def test_object_is_loaded_once_and_is_no_series(self, connection: Connection) -> None:
+        key = self.key(0)
+        for name in ("IBM", "another"):
+            load_company(connection, key, {"company_name": name})
+        assert self.names(connection) == [("IBM", "IBM", None)]
+        assert pending(connection, [key]) == []
+        assert refusal(connection, "IBM") == ""
+        assert connection.execute("select interval, bars_changed from ops.bronze_object").fetchall() == [(None, 0)]
+
+    def test_reload_of_the_series_keeps_the_company(self, connection: Connection) -> None:
+        key = self.key(0)
+        load_company(connection, key, {"company_name": "IBM"})
+        reload(connection, "IBM", [])
+        assert self.names(connection) == [("IBM", "IBM", None)]
+        assert pending(connection, [key]) == []

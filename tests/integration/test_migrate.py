@@ -1,0 +1,210 @@
+"""Migrations: what each role may do afterwards, and what happens when two processes, or two versions, meet."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from stocks.errors import ConfigError
+from stocks.local.postgres import EmbeddedPostgres
+from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.migrate import check_version, migrate, migrations
+
+RUN = "insert into ops.run (run_id, command) values (gen_random_uuid(), 'test')"
+COMPANY = "insert into silver.company (symbol, observed_at, bronze_key) values ('IBM', now(), 'k')"
+
+
+@pytest.fixture
+def empty(new_database: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    """A database with nothing in it, not even the schemas."""
+    with new_database() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def shared(new_database: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    """A migrated database with a table in gold, for tests that commit nothing."""
+    with new_database() as own:
+        migrate(own)
+        with own.connect(Role.OWNER) as connection:
+            connection.execute("create table gold.made as select 1 as a")
+        yield own
+
+
+def login(postgres: EmbeddedPostgres, warehouse: Warehouse, role: Role) -> psycopg.Connection:
+    """A connection of the role's own login, not the owner's narrowed to it."""
+    return psycopg.connect(postgres.url(role).rsplit("/", 1)[0] + "/" + str(warehouse).rpartition("/")[2])
+
+
+def test_files_are_numbered_from_one_without_a_gap() -> None:
+    found = migrations()
+    assert [migration.version for migration in found] == list(range(1, len(found) + 1))
+    assert found[0].name == "silver_and_ops"
+
+
+def test_migrates_once(empty: Warehouse) -> None:
+    assert migrate(empty) == migrations()
+    assert migrate(empty) == []
+    check_version(empty)
+
+
+def test_ledger_says_what_was_applied(empty: Warehouse) -> None:
+    migrate(empty)
+    with empty.connect(Role.READER) as connection:
+        applied = connection.execute("select version, name, checksum from migration.applied order by 1").fetchall()
+    assert applied == [(m.version, m.name, m.checksum) for m in migrations()]
+
+
+def test_missing_migration_is_named(empty: Warehouse) -> None:
+    with pytest.raises(ConfigError, match="lacks the migration 0001_silver_and_ops"):
+        check_version(empty)
+
+
+def test_two_at_once_apply_it_once(empty: Warehouse) -> None:
+    barrier = threading.Barrier(4)
+    done: list[int] = []
+
+    def work() -> None:
+        barrier.wait()
+        done.append(len(migrate(empty)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [0, 0, 0, len(migrations())]
+
+
+def test_changed_migration_is_refused(warehouse: Warehouse) -> None:
+    with warehouse.connect(Role.OWNER) as connection:
+        connection.execute("update migration.applied set checksum = 'another' where version = 1")
+    for bring in (migrate, check_version):
+        with pytest.raises(ConfigError, match="0001_silver_and_ops was applied, and changed since"):
+            bring(warehouse)
+
+
+def test_newer_warehouse_is_refused(warehouse: Warehouse) -> None:
+    with warehouse.connect(Role.OWNER) as connection:
+        connection.execute("insert into migration.applied (version, name, checksum) values (9999, 'later', 'x')")
+    for bring in (migrate, check_version):
+        with pytest.raises(ConfigError, match="migration 9999"):
+            bring(warehouse)
+
+
+def test_failed_migration_leaves_nothing_behind(empty: Warehouse) -> None:
+    with empty.connect(Role.OWNER) as connection:
+        connection.execute("create schema snapshots")  # a later statement of the migration makes it, too
+    with pytest.raises(psycopg.errors.DuplicateSchema):
+        migrate(empty)
+    with empty.connect(Role.OWNER) as connection:
+        assert connection.execute("select to_regnamespace('silver'), to_regnamespace('migration')").fetchone() == (
+            None,
+            None,
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select * from silver.price_bar",
+        "select * from ops.run",
+        "select * from ops.bronze_object",
+        "select * from migration.applied",
+    ],
+)
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_reads(role: Role, statement: str, postgres: EmbeddedPostgres, shared: Warehouse) -> None:
+    with login(postgres, shared, role) as connection:
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("role", "statement"),
+    [
+        (role, statement)
+        for roles, statements in [
+            (
+                (Role.READER,),
+                (
+                    RUN,
+                    COMPANY,
+                    "update ops.run set message = ''",
+                    "delete from silver.price_bar",
+                    "truncate ops.api_budget",
+                    "set role stocks_writer",
+                ),
+            ),
+            (
+                (Role.READER, Role.WRITER),
+                (
+                    "truncate silver.price_bar",
+                    "create table silver.mine (a int)",
+                    "create table ops.mine (a int)",
+                    "create table gold.mine (a int)",
+                    "create table gold_next.mine (a int)",
+                    "create table snapshots.mine (a int)",
+                    "create table public.mine (a int)",
+                    "create schema mine",
+                    "insert into gold.made values (2)",
+                    "drop table gold.made",
+                    "drop table silver.price_bar",
+                    "alter schema gold_next rename to mine",
+                    "insert into migration.applied (version, name, checksum) values (9, 'x', 'x')",
+                    "set role stocks_owner",
+                ),
+            ),
+            (tuple(Role), ("select * from pg_authid", "copy (select 1) to program 'true'", "create role mine")),
+        ]
+        for role in roles
+        for statement in statements
+    ],
+)
+def test_role_may_not(role: Role, statement: str, postgres: EmbeddedPostgres, shared: Warehouse) -> None:
+    with login(postgres, shared, role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.mark.parametrize("role", [Role.WRITER, Role.OWNER])
+def test_writer_and_owner_write_rows_of_silver_and_ops(
+    role: Role, postgres: EmbeddedPostgres, shared: Warehouse
+) -> None:
+    with login(postgres, shared, role) as connection:
+        connection.execute(RUN)
+        connection.execute(COMPANY)
+        connection.execute("update silver.company set sector = 'x'")
+        connection.execute("delete from silver.company")
+        connection.execute("create temporary table incoming (a int)")
+
+
+def test_writer_analyzes(postgres: EmbeddedPostgres, shared: Warehouse) -> None:
+    with login(postgres, shared, Role.WRITER) as connection:
+        connection.execute("analyze silver.price_bar")  # without the right this is a mere warning
+        connection.commit()
+        row = connection.execute(
+            "select pg_stat_get_last_analyze_time('silver.price_bar'::regclass) is not null"
+        ).fetchone()
+    assert row == (True,)
+
+
+def test_owner_makes_gold_and_readers_read_it(postgres: EmbeddedPostgres, warehouse: Warehouse) -> None:
+    with login(postgres, warehouse, Role.OWNER) as connection:
+        for schema in ("gold", "gold_next", "snapshots"):
+            connection.execute(sql.SQL("create table {}.made as select 1 as a").format(sql.Identifier(schema)))
+        connection.execute("drop schema gold cascade")
+        connection.execute("alter schema gold_next rename to gold")
+    for role in (Role.READER, Role.WRITER):
+        with login(postgres, warehouse, role) as connection:
+            assert connection.execute("select a from gold.made").fetchone() == (1,)
+            assert connection.execute("select a from snapshots.made").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_owners_login_is_narrowed_to_the_role_asked_for(role: Role, shared: Warehouse) -> None:
+    with shared.connect(role) as connection:
+        assert connection.execute("select current_user").fetchone() == (role.value,)
+        connection.execute("reset role")
+        assert connection.execute("select current_user").fetchone() == (role.value,)

@@ -1,0 +1,456 @@
+"""The steps over the provider's client with an injected transport, bronze in a folder and an empty warehouse."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocks.bronze import Bronze, ObjectKey
+from stocks.bronze.folder_store import FolderStore
+from stocks.errors import (
+    ConfigError,
+    CorruptObject,
+    DataError,
+    KeyRejected,
+    MalformedPayload,
+    QuotaSpent,
+    StoreUnavailable,
+    UnknownSymbol,
+)
+from stocks.pipeline import Outcome, batches, commit, extract, normalize, plan, replay
+from stocks.settings import Settings
+from stocks.source import Answer, Endpoint, Source, Unlimited, open_source
+from stocks.source.catalogue import CATALOGUE
+from stocks.universe import listed
+from stocks.warehouse import Role, Warehouse
+
+DAILY, OVERVIEW = Endpoint.DAILY_ADJUSTED, Endpoint.OVERVIEW
+MONDAY_EVENING = datetime(2024, 5, 13, 23, 0, tzinfo=UTC)
+TUESDAY_NOON = datetime(2024, 5, 14, 16, 0, tzinfo=UTC)
+TUESDAY_EVENING = datetime(2024, 5, 14, 23, 0, tzinfo=UTC)
+FRIDAY, MONDAY, TUESDAY = "2024-05-10", "2024-05-13", "2024-05-14"
+
+
+def body(symbol: str, closes: dict[str, float]) -> bytes:
+    """A daily answer with these closes, nothing adjusted."""
+    rows = {
+        day: {
+            **dict.fromkeys(("1. open", "2. high", "3. low", "4. close", "5. adjusted close"), f"{close}"),
+            "6. volume": "1000",
+            "7. dividend amount": "0.0000",
+            "8. split coefficient": "1.0",
+        }
+        for day, close in closes.items()
+    }
+    return json.dumps({"Meta Data": {"2. Symbol": symbol}, "Time Series (Daily)": rows}).encode()
+
+
+def overview(symbol: str, sector: str = "TECHNOLOGY") -> bytes:
+    return json.dumps({"Symbol": symbol, "Name": f"{symbol} Inc", "Sector": sector}).encode()
+
+
+class Provider(httpx.BaseTransport):
+    """Answers by symbol and function; remembers whom it was asked about."""
+
+    def __init__(self, *, now: datetime = MONDAY_EVENING) -> None:
+        self.now = now
+        self.bodies: dict[tuple[str, str], bytes] = {}
+        self.asked: list[str] = []
+
+    def gives(self, symbol: str, answer: bytes | dict[str, float], endpoint: Endpoint = DAILY) -> None:
+        self.bodies[symbol, endpoint] = body(symbol, answer) if isinstance(answer, dict) else answer
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        symbol, function = request.url.params["symbol"], request.url.params["function"]
+        self.asked.append(symbol)
+        return httpx.Response(200, content=self.bodies[symbol, function])
+
+    @contextmanager
+    def source(self) -> Iterator[Source]:
+        settings = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key="a-key-of-a-test")
+        with open_source(settings, Unlimited(), transport=self, clock=lambda: self.now, sleep=lambda _: None) as source:
+            yield source
+
+
+class Listener:
+    """A report that remembers."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, int] = {}
+        self.heard: list[tuple[str, int, str]] = []
+
+    def begin(self, stage: str, total: int) -> None:
+        self.begun[stage] = total
+
+    def advance(self, stage: str, done: int, label: str) -> None:
+        self.heard.append((stage, done, label))
+
+    def say(self, message: str) -> None:
+        raise AssertionError(message)
+
+
+class FullStore(FolderStore):
+    """A store that fails as soon as something is written."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        raise StoreUnavailable("The store is down.")
+
+
+@pytest.fixture
+def provider() -> Provider:
+    given = Provider()
+    for symbol in ("AAPL", "IBM", "MSFT"):
+        given.gives(symbol, {FRIDAY: 10, MONDAY: 11})
+        given.gives(symbol, overview(symbol), OVERVIEW)
+    return given
+
+
+@pytest.fixture
+def bronze(tmp_path: Path) -> Bronze:
+    return Bronze(FolderStore(tmp_path / "bronze"))
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+def fetch(
+    provider: Provider, bronze: Bronze, *tickers: str, force: bool = False, endpoints: tuple[Endpoint, ...] = (DAILY,)
+) -> Outcome:
+    with provider.source() as source:
+        return extract(source, bronze, tickers, endpoints=endpoints, report=Listener(), force=force)
+
+
+def put(bronze: Bronze, symbol: str, content: bytes, moment: datetime, endpoint: Endpoint = DAILY) -> ObjectKey:
+    answer = Answer(source="alphavantage", endpoint=endpoint, symbol=symbol, observed_at=moment, body=content)
+    return bronze.put(answer)[0]
+
+
+def corrupt(tmp_path: Path, key: ObjectKey) -> None:
+    path = tmp_path / "bronze" / str(key)
+    packed = bytearray(path.read_bytes())
+    packed[len(packed) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(packed)
+
+
+def bars(warehouse: Warehouse) -> list[tuple[str, str, float, bool]]:
+    with warehouse.connect(Role.READER) as connection:
+        return connection.execute(
+            "select symbol, price_date::text, close, is_final from silver.price_bar order by 1, 2"
+        ).fetchall()
+
+
+class TestPlan:
+    def test_tickers_asked_for_are_planned_once_each_in_order(self, provider: Provider) -> None:
+        with provider.source() as source:
+            assert plan(source, ["ZZZ", "IBM", "ZZZ"]) == ["ZZZ", "IBM"]
+
+    def test_none_asked_for_is_the_universe_of_the_day(self, provider: Provider) -> None:
+        with provider.source() as source:
+            planned = plan(source)
+        assert planned == listed(date(2024, 5, 13))
+        assert "FB" not in planned
+
+    def test_the_sample_plans_what_it_has_on_its_day(self) -> None:
+        settings = Settings(_env_file=None, stocks_source="sample", stocks_sample_as_of=date(2005, 2, 25))
+        with open_source(settings, Unlimited()) as source:
+            assert plan(source) == ["AAPL", "GOOG", "IBM", "MSFT"]
+
+    @given(st.lists(st.text(min_size=1)), st.integers(min_value=1, max_value=7))
+    def test_batches_hold_all_tickers_in_order(self, tickers: list[str], size: int) -> None:
+        made = list(batches(tickers, size))
+        assert [ticker for batch in made for ticker in batch] == tickers
+        assert all(len(batch) == size for batch in made[:-1])
+        assert all(0 < len(batch) <= size for batch in made)
+
+
+class TestExtract:
+    def test_answers_are_in_bronze_as_received(self, provider: Provider, bronze: Bronze) -> None:
+        outcome = fetch(provider, bronze, "AAPL", "IBM")
+        assert outcome.done == {"AAPL": "new answer", "IBM": "new answer"}
+        assert (outcome.written, outcome.errors) == (2, {})
+        (key,) = bronze.objects("IBM")
+        assert bronze.read(key) == provider.bodies["IBM", DAILY]
+        assert key.observed_at == MONDAY_EVENING
+
+    def test_report_hears_of_every_ticker(self, provider: Provider, bronze: Bronze, listener: Listener) -> None:
+        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY))
+        with provider.source() as source:
+            extract(source, bronze, ["AAPL", "IBM"], endpoints=[DAILY], report=listener)
+        assert listener.begun == {"extract": 2}
+        assert listener.heard == [("extract", 1, "AAPL"), ("extract", 2, "IBM")]
+
+    def test_failing_ticker_does_not_stop_the_others(self, provider: Provider, bronze: Bronze) -> None:
+        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY))
+        outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT")
+        assert list(outcome.done) == ["AAPL", "MSFT"]
+        assert isinstance(outcome.errors["IBM"], UnknownSymbol)
+        assert bronze.symbols() == ["AAPL", "MSFT"]
+
+    @pytest.mark.parametrize(
+        ("answer", "kind"),
+        [("daily-quota", QuotaSpent), ("bad-key", KeyRejected), ("bad-function", ConfigError)],
+    )
+    def test_what_stops_every_ticker_costs_no_further_request(
+        self, answer: str, kind: type[Exception], provider: Provider, bronze: Bronze
+    ) -> None:
+        provider.gives("IBM", CATALOGUE[answer].body(DAILY))
+        outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT")
+        assert provider.asked == ["AAPL", "IBM"]
+        assert list(outcome.done) == ["AAPL"]
+        assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"IBM": kind, "MSFT": kind}
+
+    def test_store_that_is_down_costs_one_request_at_most(self, provider: Provider, tmp_path: Path) -> None:
+        outcome = fetch(provider, Bronze(FullStore(tmp_path)), "AAPL", "IBM", "MSFT")
+        assert provider.asked == ["AAPL"]
+        assert {type(error) for error in outcome.errors.values()} == {StoreUnavailable}
+        assert list(outcome.errors) == ["AAPL", "IBM", "MSFT"]
+
+    def test_unusable_body_goes_to_quarantine(self, provider: Provider, bronze: Bronze) -> None:
+        provider.gives("IBM", b'{"Surprise": 1}')
+        outcome = fetch(provider, bronze, "IBM")
+        assert isinstance(outcome.errors["IBM"], MalformedPayload)
+        assert not bronze.objects("IBM")
+        (key,) = bronze.objects("IBM", area="quarantine")
+        assert bronze.read(key) == b'{"Surprise": 1}'
+
+    def test_cut_off_body_goes_to_quarantine(self, provider: Provider, bronze: Bronze) -> None:
+        whole = provider.bodies["IBM", DAILY]
+        provider.gives("IBM", whole[: len(whole) // 2])
+        assert fetch(provider, bronze, "IBM").errors["IBM"].exit_code == 75
+        (key,) = bronze.objects("IBM", area="quarantine")
+        assert bronze.read(key) == whole[: len(whole) // 2]
+
+    def test_quarantine_names_the_endpoint_that_failed(self, provider: Provider, bronze: Bronze) -> None:
+        provider.gives("IBM", b"<html>", OVERVIEW)
+        outcome = fetch(provider, bronze, "IBM", endpoints=(DAILY, OVERVIEW))
+        assert isinstance(outcome.errors["IBM"], MalformedPayload)
+        assert [key.endpoint for key in bronze.objects("IBM", area="quarantine")] == [OVERVIEW]
+        assert len(bronze.objects("IBM")) == 1
+
+    def test_answer_that_nothing_can_be_newer_than_is_not_fetched_again(
+        self, provider: Provider, bronze: Bronze
+    ) -> None:
+        fetch(provider, bronze, "IBM")
+        provider.now = TUESDAY_NOON  # Tuesday's session is still open: Monday's is the last that is settled
+        outcome = fetch(provider, bronze, "IBM")
+        assert provider.asked == ["IBM"]
+        assert (outcome.done, outcome.written) == ({"IBM": "nothing new"}, 0)
+
+    def test_answer_is_fetched_again_after_the_next_session(self, provider: Provider, bronze: Bronze) -> None:
+        fetch(provider, bronze, "IBM")
+        provider.now = TUESDAY_EVENING
+        provider.gives("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12})
+        assert fetch(provider, bronze, "IBM").written == 1
+        assert len(provider.asked) == len(bronze.objects("IBM")) == 2
+
+    def test_force_asks_even_where_nothing_can_be_newer(self, provider: Provider, bronze: Bronze) -> None:
+        fetch(provider, bronze, "IBM")
+        outcome = fetch(provider, bronze, "IBM", force=True)
+        assert len(provider.asked) == 2
+        assert (outcome.done, outcome.written) == ({"IBM": "nothing new"}, 0)
+        assert len(bronze.objects("IBM")) == 1
+
+    def test_each_listing_waits_for_its_own_exchange(self, provider: Provider, bronze: Bronze) -> None:
+        provider.now = datetime(2024, 5, 13, 19, 0, tzinfo=UTC)  # London is settled, New York is open
+        for symbol in ("IBM", "TSCO.LON"):
+            provider.gives(symbol, {FRIDAY: 10, MONDAY: 11})
+        fetch(provider, bronze, "IBM", "TSCO.LON")
+        provider.now = MONDAY_EVENING
+        fetch(provider, bronze, "IBM", "TSCO.LON")
+        assert provider.asked == ["IBM", "TSCO.LON", "IBM"]
+
+    def test_sources_do_not_pass_for_one_another(self, provider: Provider, bronze: Bronze) -> None:
+        key = put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        bronze.put(Answer(source="sample", endpoint=DAILY, symbol="AAPL", observed_at=key.observed_at, body=b"{}"))
+        fetch(provider, bronze, "AAPL", "IBM")
+        assert provider.asked == ["AAPL"]
+
+    def test_overview_is_fetched_once_a_month(self, provider: Provider, bronze: Bronze) -> None:
+        both = (DAILY, OVERVIEW)
+        assert fetch(provider, bronze, "IBM", endpoints=both).written == 2
+        provider.now = TUESDAY_EVENING
+        fetch(provider, bronze, "IBM", endpoints=both)
+        assert len(provider.asked) == 3
+        provider.now = datetime(2024, 6, 14, 23, tzinfo=UTC)
+        fetch(provider, bronze, "IBM", endpoints=both)
+        assert len(provider.asked) == 5
+
+
+class TestNormalize:
+    def test_bars_are_in_silver_and_counted(
+        self, provider: Provider, bronze: Bronze, warehouse: Warehouse, listener: Listener
+    ) -> None:
+        fetch(provider, bronze, "AAPL", "IBM")
+        outcome = normalize(bronze, warehouse, ["AAPL", "IBM"], report=listener)
+        assert outcome.done == {"AAPL": "2 bars changed", "IBM": "2 bars changed"}
+        assert outcome.counts.inserted == 4
+        assert bars(warehouse)[2:] == [("IBM", FRIDAY, 10.0, True), ("IBM", MONDAY, 11.0, True)]
+        assert (listener.begun, listener.heard[-1]) == ({"normalize": 2}, ("normalize", 2, "IBM"))
+
+    def test_second_time_finds_nothing_new(self, provider: Provider, bronze: Bronze, warehouse: Warehouse) -> None:
+        fetch(provider, bronze, "IBM")
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        outcome = normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert outcome.done == {"IBM": "nothing new"}
+        assert outcome.counts.changed == outcome.counts.unchanged == 0
+
+    def test_answers_are_loaded_oldest_first(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 10.5, TUESDAY: 9}), TUESDAY_NOON)
+        counts = normalize(bronze, warehouse, ["IBM"], report=Listener()).counts
+        assert bars(warehouse) == [
+            ("IBM", FRIDAY, 10.0, True),
+            ("IBM", MONDAY, 11.0, True),
+            ("IBM", TUESDAY, 12.0, True),
+        ]
+        assert (counts.inserted, counts.restated, counts.replaced, counts.unchanged) == (3, 1, 1, 1)
+
+    def test_corrupt_object_is_named_each_time_and_the_others_load(
+        self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
+    ) -> None:
+        fetch(provider, bronze, "AAPL", "IBM", "MSFT")
+        (key,) = bronze.objects("IBM")
+        newer = put(bronze, "IBM", body("IBM", {MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
+        corrupt(tmp_path, key)
+        for _ in range(2):
+            outcome = normalize(bronze, warehouse, ["AAPL", "IBM", "MSFT"], report=Listener())
+            assert list(outcome.errors) == ["IBM"]
+            assert isinstance(outcome.errors["IBM"], CorruptObject)
+            assert str(key) in outcome.errors["IBM"].message
+        held = bars(warehouse)
+        assert [row[0] for row in held] == ["AAPL", "AAPL", "IBM", "IBM", "MSFT", "MSFT"]
+        assert newer in bronze.objects("IBM")
+
+    def test_corrupt_object_that_is_restored_is_loaded(
+        self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
+    ) -> None:
+        fetch(provider, bronze, "IBM")
+        (key,) = bronze.objects("IBM")
+        corrupt(tmp_path, key)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        corrupt(tmp_path, key)  # the same bit again: it is as it was
+        outcome = normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert (outcome.errors, outcome.counts.inserted) == ({}, 2)
+
+    def test_latest_answer_that_is_refused_is_an_error_each_time(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
+        put(bronze, "IBM", body("MSFT", {FRIDAY: 90, MONDAY: 91, TUESDAY: 92}), TUESDAY_EVENING)
+        put(bronze, "AAPL", body("AAPL", {FRIDAY: 20}), TUESDAY_EVENING)
+        for _ in range(2):
+            outcome = normalize(bronze, warehouse, ["IBM", "AAPL"], report=Listener())
+            assert list(outcome.errors) == ["IBM"]
+            assert isinstance(outcome.errors["IBM"], DataError)
+            assert "MSFT" in outcome.errors["IBM"].message
+        assert [row[:3] for row in bars(warehouse)] == [
+            ("AAPL", FRIDAY, 20.0),
+            ("IBM", FRIDAY, 10.0),
+            ("IBM", MONDAY, 11.0),
+        ]
+
+    def test_good_answer_after_a_refused_one_ends_the_error(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("MSFT", {FRIDAY: 90}), MONDAY_EVENING)
+        assert normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), TUESDAY_EVENING)
+        assert not normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
+
+    def test_bar_that_breaks_a_rule_is_kept_apart_with_its_reason(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, "2024-05-11": 10, MONDAY: 0}), MONDAY_EVENING)
+        outcome = normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert (outcome.counts.inserted, outcome.counts.rejected, outcome.errors) == (1, 2, {})
+        with warehouse.connect(Role.READER) as connection:
+            found = connection.execute(
+                "select price_date, rule, raw ->> '4. close' from silver.rejected_bar order by 1"
+            ).fetchall()
+        assert found == [("2024-05-11", "not_a_session", "10"), (MONDAY, "price_not_positive", "0")]
+
+    def test_overview_becomes_a_company(self, provider: Provider, bronze: Bronze, warehouse: Warehouse) -> None:
+        fetch(provider, bronze, "IBM", endpoints=(DAILY, OVERVIEW))
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        with warehouse.connect(Role.READER) as connection:
+            held = connection.execute("select symbol, company_name, sector from silver.company").fetchall()
+        assert held == [("IBM", "IBM Inc", "Technology")]
+
+    def test_corrupt_overview_does_not_stop_the_others(
+        self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
+    ) -> None:
+        fetch(provider, bronze, "AAPL", "IBM", endpoints=(DAILY, OVERVIEW))
+        corrupt(tmp_path, bronze.objects("AAPL", area="reference")[0])
+        outcome = normalize(bronze, warehouse, ["AAPL", "IBM"], report=Listener())
+        assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"AAPL": CorruptObject}
+        assert len(bars(warehouse)) == 4
+
+    def test_ticker_that_bronze_does_not_hold_is_nothing_new(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        outcome = normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert (outcome.done, outcome.errors) == ({"IBM": "nothing new"}, {})
+
+
+class TestReplay:
+    def test_gives_what_was_known_at_a_moment_and_then_all_again(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 5, TUESDAY: 6}), TUESDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        now = bars(warehouse)
+        outcome = replay(bronze, warehouse, ["IBM"], as_of=MONDAY_EVENING, report=Listener())
+        assert outcome.done == {"IBM": "1 answers"}
+        assert bars(warehouse) == [("IBM", FRIDAY, 10.0, True), ("IBM", MONDAY, 11.0, True)]
+        replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
+        assert bars(warehouse) == now
+
+    def test_corrupt_object_leaves_that_ticker_as_it_was(
+        self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
+    ) -> None:
+        key = put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        put(bronze, "MSFT", body("MSFT", {FRIDAY: 20}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM", "MSFT"], report=Listener())
+        before = bars(warehouse)
+        corrupt(tmp_path, key)
+        outcome = replay(bronze, warehouse, ["IBM", "MSFT"], as_of=None, report=Listener())
+        assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"IBM": CorruptObject}
+        assert list(outcome.done) == ["MSFT"]
+        assert bars(warehouse) == before
+
+
+class TestCommit:
+    def test_counts_bars_that_changed_since_gold_was_published(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        assert commit(warehouse) == 0
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == 2
+        self.publish(warehouse, published=False)
+        assert commit(warehouse) == 2  # that build failed
+        self.publish(warehouse, published=True)
+        assert commit(warehouse) == 0
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == 1
+
+    def test_replay_counts_as_change(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        self.publish(warehouse, published=True)
+        replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
+        assert commit(warehouse) == 1
+
+    @staticmethod
+    def publish(warehouse: Warehouse, *, published: bool) -> None:
+        with warehouse.connect(Role.WRITER) as connection:
+            connection.execute(
+                """
+                with run as (
+                    insert into ops.run (run_id, command) values (gen_random_uuid(), 'test') returning run_id
+                )
+                insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, published_at)
+                select run_id, (select max(load_id) from ops.bronze_object), 'x', false, case when %s then now() end
+                from run
+                """,
+                [published],
+            )

@@ -1,0 +1,142 @@
+"""Sessions and settlement, against exchange_calendars over all the seed's years."""
+
+import warnings
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+
+import exchange_calendars
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocks.trading_calendar import SETTLEMENT, TradingCalendar, calendar_of
+from stocks.universe import read_seed
+
+FIRST, LAST = date(1999, 1, 1), date(2028, 12, 31)
+LISTINGS = {"XNYS": "IBM", "XLON": "TSCO.LON", "XTSE": "SHOP.TRT"}
+CALENDARS = [calendar_of(symbol) for symbol in LISTINGS.values()]
+
+calendars = st.sampled_from(CALENDARS)
+moments = st.datetimes(datetime(1999, 2, 1), datetime(2028, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@cache
+def closes(name: str) -> dict[date, datetime]:
+    """Each session of exchange_calendars and its close."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it uses what pandas has deprecated
+        own = exchange_calendars.get_calendar(name, start=str(FIRST), end=str(LAST))
+    return {session.date(): close.to_pydatetime() for session, close in own.closes.items()}
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_sessions_are_those_of_exchange_calendars(name: str) -> None:
+    calendar = calendar_of(LISTINGS[name])
+    assert calendar.name == name
+    assert list(calendar.sessions(FIRST, LAST)) == list(closes(name))
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_prices_are_settled_ninety_minutes_after_the_close(name: str) -> None:
+    calendar = calendar_of(LISTINGS[name])
+    theirs = {session: close + timedelta(minutes=90) for session, close in closes(name).items()}
+    assert {session: calendar.settled_at(session) for session in theirs} == theirs
+
+
+def test_settlement_is_aware_and_knows_early_closes() -> None:
+    assert timedelta(minutes=90) == SETTLEMENT
+    new_york = calendar_of("IBM")
+    assert new_york.settled_at(date(2024, 7, 3)) == datetime(2024, 7, 3, 18, 30, tzinfo=UTC)  # 13:00, a short day
+    assert new_york.settled_at(date(2024, 7, 5)) == datetime(2024, 7, 5, 21, 30, tzinfo=UTC)
+    assert new_york.settled_at(date(2024, 1, 5)) == datetime(2024, 1, 5, 22, 30, tzinfo=UTC)  # in winter
+
+
+@given(calendars, moments)
+def test_last_settled_is_the_newest_session_that_is_settled(calendar: TradingCalendar, moment: datetime) -> None:
+    day = calendar.last_settled(moment)
+    assert calendar.is_session(day)
+    assert calendar.settled_at(day) <= moment
+    after = list(calendar.sessions(day + timedelta(days=1), day + timedelta(days=14)))
+    assert calendar.settled_at(after[0]) > moment
+
+
+@given(calendars, st.dates(date(1999, 2, 1), LAST))
+def test_last_settled_changes_at_the_very_second(calendar: TradingCalendar, day: date) -> None:
+    day = calendar.last_session(day)
+    settled = calendar.settled_at(day)
+    assert calendar.last_settled(settled) == day
+    assert calendar.last_settled(settled - timedelta(seconds=1)) == calendar.last_session(day - timedelta(days=1))
+
+
+@given(calendars, moments)
+def test_last_settled_week_is_the_newest_whose_sessions_are_all_settled(
+    calendar: TradingCalendar, moment: datetime
+) -> None:
+    day = calendar.last_settled_week(moment)
+    after = list(calendar.sessions(day + timedelta(days=1), day + timedelta(days=21)))
+    assert calendar.is_session(day)
+    assert calendar.settled_at(day) <= moment
+    assert after[0].isocalendar()[:2] > day.isocalendar()[:2]  # it is its week's last
+    ends = [one for one, following in pairwise(after) if one.isocalendar()[:2] != following.isocalendar()[:2]]
+    assert calendar.settled_at(ends[0]) > moment
+
+
+@given(calendars, moments, st.timedeltas(timedelta(0), timedelta(days=30)))
+def test_time_never_unsettles_a_session(calendar: TradingCalendar, moment: datetime, later: timedelta) -> None:
+    assert calendar.last_settled(moment) <= calendar.last_settled(moment + later)
+    assert calendar.last_settled_week(moment) <= calendar.last_settled_week(moment + later)
+    assert calendar.last_settled_week(moment) <= calendar.last_settled(moment)
+
+
+@given(calendars, moments)
+def test_zone_of_the_moment_does_not_matter(calendar: TradingCalendar, moment: datetime) -> None:
+    elsewhere = moment.astimezone(CALENDARS[1].timezone)
+    assert calendar.last_settled(moment) == calendar.last_settled(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("moment", "week"),
+    [
+        ("2024-03-28T21:29:59+00:00", date(2024, 3, 22)),  # the Thursday before Good Friday, not settled yet
+        ("2024-03-28T21:30:00+00:00", date(2024, 3, 28)),  # settled: the week is over without a Friday
+        ("2024-04-03T12:00:00+00:00", date(2024, 3, 28)),
+        ("2001-09-10T12:00:00+00:00", date(2001, 9, 7)),
+        ("2001-09-12T12:00:00+00:00", date(2001, 9, 10)),  # the exchange stayed shut until the 17th
+    ],
+)
+def test_week_that_ends_early_is_over_with_its_last_session(moment: str, week: date) -> None:
+    assert calendar_of("IBM").last_settled_week(datetime.fromisoformat(moment)) == week
+
+
+def test_no_sessions_where_the_end_comes_first() -> None:
+    assert not list(CALENDARS[0].sessions(date(2024, 1, 5), date(2024, 1, 4)))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "name"),
+    [
+        ("IBM", "XNYS"),
+        ("AAPL", "XNYS"),
+        ("TSCO.LON", "XLON"),
+        ("SHOP.TRT", "XTSE"),
+        ("BARC.LON", "XLON"),  # not in the universe: by its suffix
+        ("RY.TRT", "XTSE"),
+        ("ZZZZ", "XNYS"),  # and New York's where there is none
+        ("MBG.DEX", "XNYS"),
+        ("LON", "XNYS"),
+    ],
+)
+def test_calendar_of_a_symbol(symbol: str, name: str) -> None:
+    assert calendar_of(symbol).name == name
+
+
+def test_every_exchange_of_the_universe_has_a_calendar_and_each_calendar_holidays() -> None:
+    exchanges = {row["exchange"]: row["calendar"] for row in read_seed("exchange")}
+    assert {row["exchange"] for row in read_seed("universe")} <= set(exchanges)
+    assert {row["calendar"] for row in read_seed("exchange_holiday")} == set(exchanges.values()) == set(LISTINGS)
+
+
+def test_weekdays_outside_the_seeds_years_are_sessions() -> None:
+    assert CALENDARS[0].is_session(date(1987, 10, 19))
+    assert not CALENDARS[0].is_session(date(1987, 10, 18))

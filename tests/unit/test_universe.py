@@ -1,0 +1,147 @@
+"""The universe and its symbols; a symbol becomes part of paths, so the check is a guard."""
+
+from datetime import date, timedelta
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from stocks.errors import ConfigError
+from stocks.trading_calendar import calendar_of
+from stocks.universe import check_symbol, companies, listed, parse_symbols, project_folder, read_seed, unique
+
+REQUIRED = {"IBM", "MSFT", "NVDA", "GOOGL", "AAPL", "AMZN", "V", "MA", "TSCO.LON", "SHOP.TRT", "FB", "GOOG"}
+LAST_DAY_OF_FB = date(2022, 6, 8)
+
+
+def test_universe_has_what_the_architecture_names() -> None:
+    assert set(companies()) >= REQUIRED
+
+
+def test_universe_fits_into_a_free_keys_day() -> None:
+    assert len(companies()) <= 24
+
+
+def test_universe_is_whole_and_each_symbol_has_a_calendar() -> None:
+    seen = []
+    for row in read_seed("universe"):
+        assert all(value for column, value in row.items() if column != "last_listed"), row
+        assert len(list(calendar_of(row["symbol"]).sessions(date(2024, 1, 1), date(2024, 1, 31)))) >= 21
+        seen.append(row["symbol"])
+    assert len(seen) == len(set(seen))
+
+
+def test_london_is_quoted_in_pence() -> None:
+    assert companies()["TSCO.LON"].currency == "GBX"
+    assert companies()["SHOP.TRT"].currency == "CAD"
+
+
+def test_fb_is_listed_until_it_became_meta() -> None:
+    assert companies()["FB"].last_listed == LAST_DAY_OF_FB
+    assert "FB" in listed(LAST_DAY_OF_FB)
+    assert "FB" not in listed(LAST_DAY_OF_FB + timedelta(days=1))
+
+
+def test_others_stay_listed_in_the_seeds_order() -> None:
+    assert listed(date(2026, 1, 1)) == [symbol for symbol in companies() if symbol != "FB"]
+
+
+@pytest.mark.parametrize("symbol", ["IBM", "V", "BRK-B", "BRK.B", "TSCO.LON", "SHOP.TRT", "600104.SHH", "0700.HK"])
+def test_symbols_of_all_kinds_pass(symbol: str) -> None:
+    assert check_symbol(symbol) == symbol
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "ibm", ".IBM", "IBM.", "-IBM", "A" * 21, "IBM;", "IBM'", "IBM?", "IBM&apikey=x"),
+        *(".", "..", "../IBM", "IBM/..", "A..B", "/etc/passwd", "IBM\n", "IBM\0", "%2e%2e", "\\\\host"),
+        *("\uff29\uff22\uff2d", "\u0130BM", "\u0663"),  # letters and digits, but not ours
+    ],
+)
+def test_what_is_no_symbol_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        check_symbol(text)
+
+
+@given(st.text() | st.text("AZ09./\\-~%\0\n \uff0e", max_size=22))
+@example("../../etc/passwd")
+def test_symbol_that_passes_is_one_name_below_a_folder(text: str) -> None:
+    try:
+        symbol = check_symbol(text)
+    except ConfigError:
+        return
+    path = PurePosixPath("/bronze/series") / symbol / "x"
+    assert path.parts == ("/", "bronze", "series", symbol, "x")
+    assert ".." not in symbol
+    assert len(symbol) <= 20
+    assert symbol.isascii()
+    assert not set(symbol) - set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-")
+
+
+@given(st.text() | st.text("ab./, \t\n-", max_size=30))
+def test_parsed_list_has_nothing_but_symbols_once_each(text: str) -> None:
+    try:
+        symbols = parse_symbols(text)
+    except ConfigError:
+        return
+    assert len(set(symbols)) == len(symbols)
+    assert [check_symbol(symbol) for symbol in symbols] == symbols
+    assert parse_symbols(",".join(symbols)) == symbols
+
+
+@pytest.mark.parametrize(
+    ("text", "symbols"),
+    [
+        ("", []),
+        (" , ,", []),
+        ("AAPL,IBM", ["AAPL", "IBM"]),
+        ("ibm, aapl\tmsft\n", ["IBM", "AAPL", "MSFT"]),
+        ("IBM,ibm,IBM", ["IBM"]),
+        ("brk-b;", None),
+        ("IBM,../x", None),
+    ],
+)
+def test_list_of_symbols(text: str, symbols: list[str] | None) -> None:
+    if symbols is None:
+        with pytest.raises(ConfigError, match="is not a symbol"):
+            parse_symbols(text)
+    else:
+        assert parse_symbols(text) == symbols
+
+
+@given(st.lists(st.sampled_from("ABCDE")))
+def test_unique_keeps_the_first_of_each(symbols: list[str]) -> None:
+    assert unique(symbols) == sorted(set(symbols), key=symbols.index)
+
+
+def test_project_folder_that_is_set_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dbt_project.yml").touch()
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    assert project_folder() == tmp_path
+
+
+def test_project_folder_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    with pytest.raises(ConfigError, match="DBT_PROJECT_DIR"):
+        project_folder()
+
+
+def test_project_folder_is_found_above_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dbt").mkdir()
+    (tmp_path / "dbt" / "dbt_project.yml").touch()
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert project_folder() == tmp_path / "dbt"
+
+
+def test_project_folder_is_found_from_the_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert project_folder() == Path(__file__).parents[2] / "dbt"
+
+
+def test_seed_that_is_missing_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.csv"):
+        read_seed("nowhere")
