@@ -82,11 +82,11 @@ $(VENV)/bin/python:
 # Each stamp is newer than what it was made from; a changed lock installs again.
 $(VENV)/local: requirements/local.txt images/pipeline/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the pipeline needs, from requirements/local.txt"
-	@$(PIP) install --require-hashes -r requirements/local.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/local.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable images/pipeline
 	@touch $@
 
 $(VENV)/dev: requirements/dev.txt $(VENV)/local
 	@echo "Installing what the tests need, from requirements/dev.txt"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -19,7 +19,7 @@ LOCKS = (
 )
 OPTIONS = (
     *("--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"),
-    *("--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+    *("--no-header", "--no-strip-extras", "--no-emit-index-url", "--no-emit-find-links"),
 )
 
 
