@@ -22,7 +22,7 @@ def locked(name: str) -> dict[str, Version]:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     return {
         canonicalize_name(match["name"]): Version(match["version"])
-        for match in re.finditer(r"^(?P<name>[\w.\-]+)==(?P<version>[^\s;\\]+)", text, re.MULTILINE)
+        for match in re.finditer(r"^(?P<name>[\w.\-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)", text, re.MULTILINE)
     }
 
 

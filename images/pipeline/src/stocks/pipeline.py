@@ -31,7 +31,18 @@ from stocks.source import Endpoint, Source
 from stocks.trading_calendar import calendar_of
 from stocks.universe import listed, unique
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.load import Load, LoadCounts, analyze, load, load_company, pending, refusal, reload
+from stocks.warehouse.connection import Connection
+from stocks.warehouse.load import (
+    Load,
+    LoadCounts,
+    analyze,
+    forget_company,
+    load,
+    load_company,
+    pending,
+    refusal,
+    reload,
+)
 
 # Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
@@ -160,8 +171,7 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
                     load_company(connection, key, parse_overview(bronze.read(key), symbol=symbol))
                 except (CorruptObject, MalformedPayload) as error:
                     outcome.errors.setdefault(symbol, error)
-            if refused := refusal(connection, symbol):
-                outcome.errors.setdefault(symbol, DataError(f"The latest answer for {symbol} was refused: {refused}"))
+            _note_refusal(connection, symbol, outcome)
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
             outcome.counts.add(own)
             report.advance("normalize", done, symbol)
@@ -178,15 +188,32 @@ def replay(
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
         for done, symbol in enumerate(tickers, start=1):
-            keys = [key for key in bronze.objects(symbol) if as_of is None or key.observed_at <= as_of]
+            keys = _known(bronze.objects(symbol), as_of)
+            overviews = _known(bronze.objects(symbol, area="reference"), as_of)
             try:
-                outcome.counts.add(reload(connection, symbol, (_parse(bronze, key) for key in keys)))
+                with connection.transaction():
+                    counts = reload(connection, symbol, (_parse(bronze, key) for key in keys))
+                    forget_company(connection, symbol)
+                    for key in overviews:
+                        load_company(connection, key, parse_overview(bronze.read(key), symbol=symbol))
+                outcome.counts.add(counts)
                 outcome.done[symbol] = f"{len(keys)} answers"
-            except CorruptObject as error:
+            except (CorruptObject, MalformedPayload) as error:
                 outcome.errors[symbol] = error
+            _note_refusal(connection, symbol, outcome)
             report.advance("replay", done, symbol)
         analyze(connection)
     return outcome
+
+
+def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
+    return [key for key in keys if as_of is None or key.observed_at <= as_of]
+
+
+def _note_refusal(connection: Connection, symbol: str, outcome: Outcome) -> None:
+    """An answer that was refused stays an error of its ticker until a better one comes."""
+    if refused := refusal(connection, symbol):
+        outcome.errors.setdefault(symbol, DataError(f"The latest answer for {symbol} was refused: {refused}"))
 
 
 def _parse(bronze: Bronze, key: ObjectKey) -> Load:

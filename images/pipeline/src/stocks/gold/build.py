@@ -140,13 +140,18 @@ def _newest_load(connection: Connection) -> int:
 
 
 def _begin(connection: Connection, run_id: uuid.UUID, full_refresh: bool) -> int:
-    row = connection.execute(
-        """
-        insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh)
-        values (%s, %s, %s, %s) returning build_id
-        """,
-        [run_id, _newest_load(connection), fingerprint(), full_refresh],
-    ).fetchone()
+    """Notes that a build begins, and what of silver it will see."""
+    with connection.transaction():
+        # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
+        # lower number shows up after this one was written down as seen.
+        connection.execute("lock table ops.bronze_object in share mode")
+        row = connection.execute(
+            """
+            insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh)
+            values (%s, %s, %s, %s) returning build_id
+            """,
+            [run_id, _newest_load(connection), fingerprint(), full_refresh],
+        ).fetchone()
     assert row is not None
     return int(row[0])
 

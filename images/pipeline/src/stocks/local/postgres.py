@@ -177,12 +177,14 @@ class EmbeddedPostgres:
     def _start(self) -> None:
         if not self.data.exists():
             self._initialize()
+        said_before = self.log.stat().st_size if self.log.exists() else 0
         started = self._run(
             "pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", f"-p {_free_port(self.folder)}"
         )
         # It fails, too, where the server of a start that was killed had not shown itself yet.
         if started.returncode != 0 and not self._is_ready():
-            raise self._failure("PostgreSQL did not start")
+            said = self.log.read_bytes()[said_before:].decode(errors="replace") if self.log.exists() else ""
+            raise self._failure("PostgreSQL did not start", said or started.stderr)
 
     def _stop(self) -> None:
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
@@ -265,9 +267,7 @@ class EmbeddedPostgres:
             ended.stdout, ended.stderr = out.read(), err.read()
             return ended
 
-    def _failure(self, what: str, details: str = "") -> ConfigError:
-        if not details and self.log.exists():
-            details = self.log.read_text(errors="replace")
+    def _failure(self, what: str, details: str) -> ConfigError:
         lines = [line for line in details.splitlines() if line.strip()]
         telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line] or lines
         return ConfigError(

@@ -188,6 +188,13 @@ def load_company(connection: Connection, key: ObjectKey, attributes: dict[str, s
         _record(connection, key, None, "loaded", "", LoadCounts())
 
 
+def forget_company(connection: Connection, symbol: str) -> None:
+    """Removes a symbol's attributes, so that OVERVIEW answers can be loaded again."""
+    _lock(connection, symbol)
+    connection.execute("delete from silver.company where symbol = %s", [symbol])
+    connection.execute("delete from ops.bronze_object where symbol = %s and interval is null", [symbol])
+
+
 def analyze(connection: Connection) -> None:
     """Tells the planner what silver looks like now; gold would else be planned for the tables that were."""
     connection.execute("analyze silver.price_bar, ops.bronze_object")
