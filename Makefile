@@ -70,10 +70,10 @@ ci: check ## Exactly what CI runs
 clean: ## Remove .venv and caches; .state, which holds your data, stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs
 
-##@ Set-up (the targets above make these when they need them)
+# Set-up: the targets above make these when they need them.
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing)." >&2; \
 	  echo "Install it, or name another: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \

@@ -96,3 +96,17 @@ def test_a_wrong_setting_is_named(instance: Instance) -> None:
     ended = instance.stocks("run", "--json", STOCKS_SERIES="hourly")
     assert ended.returncode == 78
     assert "STOCKS_SERIES" in ended.stdout
+
+
+def test_json_hides_no_column_and_no_number(sample_instance: Instance) -> None:
+    ended = sample_instance.stocks("query", "select 'NaN'::float as x, 1.5 as y", "--format", "json")
+    assert json.loads(ended.stdout) == [{"x": "nan", "y": "1.5"}]
+    twice = sample_instance.stocks("query", "select 1 as x, 2 as x", "--format", "json")
+    assert twice.returncode == 78
+    assert "called x" in twice.stderr
+
+
+def test_nothing_to_build_is_not_built(instance: Instance) -> None:
+    ended = instance.stocks("run", "--tickers", "NOPE", "--json")
+    assert ended.returncode == 65
+    assert instance.query("select count(*) from ops.gold_build") == ["0"]

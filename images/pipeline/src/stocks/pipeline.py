@@ -6,6 +6,7 @@ no quota, a store that is down) ends the step at once.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -258,13 +259,21 @@ def gold(
     """Builds, tests and publishes gold; None where it is current already and only changes are asked for."""
     if only_if_changed and is_current(warehouse):
         return None
-    begun = False
-
-    def progress(done: int, total: int, name: str) -> None:
-        nonlocal begun
-        if not begun:
-            report.begin("gold", total)
-            begun = True
-        report.advance("gold", done, name)
-
+    progress = _NodeProgress(report)
     return build_gold(warehouse, run_id=run_id, artifacts=artifacts, progress=progress, full_refresh=full_refresh)
+
+
+class _NodeProgress:
+    """Turns what dbt's threads tell of their nodes into a stage that begins once and moves forward only."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._done = 0
+
+    def __call__(self, _index: int, total: int, name: str) -> None:
+        with self._lock:
+            if self._done == 0:
+                self._report.begin("gold", total)
+            self._done += 1
+            self._report.advance("gold", self._done, name)

@@ -164,14 +164,17 @@ def _has_gold(warehouse: Warehouse) -> bool:
 def _changes(done: Run) -> str:
     counts = done.counts
     parts = [
-        f"{done.fetched} new answers",
-        f"{counts.inserted:,} bars inserted",
+        _count(done.fetched, "new answer"),
+        f"{_count(counts.inserted, 'bar')} inserted",
         f"{counts.restated:,} restated",
         f"{counts.unchanged:,} unchanged",
         f"{counts.rejected:,} rejected",
     ]
-    if done.build is not None:
-        parts.append(
-            f"gold published: {done.build.models} models, {done.build.tests} tests, {len(done.build.warnings)} warnings"
-        )
+    if build := done.build:
+        found = (_count(build.models, "model"), _count(build.tests, "test"), _count(len(build.warnings), "warning"))
+        parts.append(f"gold published: {', '.join(found)}")
     return ", ".join(parts) + "."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -58,7 +58,10 @@ class GoldBuild:
 
 
 def is_current(warehouse: Warehouse) -> bool:
-    """Whether the published gold has seen all that silver holds, and was built by this dbt project."""
+    """Whether the published gold has seen all that silver holds, and was built by this dbt project.
+
+    Where nothing was ever loaded there is nothing to build either.
+    """
     with warehouse.connect(Role.READER) as connection:
         row = connection.execute(
             """
@@ -66,7 +69,8 @@ def is_current(warehouse: Warehouse) -> bool:
             where published_at is not null order by build_id desc limit 1
             """
         ).fetchone()
-        return row is not None and row == (_newest_load(connection), fingerprint())
+        newest = _newest_load(connection)
+        return newest == 0 if row is None else row == (newest, fingerprint())
 
 
 def build_gold(

@@ -28,15 +28,15 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
-from psycopg import pq, sql
+from psycopg import pq
 
 from stocks.errors import ConfigError
+from stocks.warehouse import Role, connection_faults
+from stocks.warehouse.bootstrap import create_database, database_exists
 
 HOST = "127.0.0.1"
 DATABASE = "stocks"
 SUPERUSER = "postgres"
-# Each may do what the next may: one login can be narrowed to the role that a step needs.
-ROLES = ("stocks_owner", "stocks_writer", "stocks_reader")
 
 _PATIENCE = 30.0  # seconds, for a server that is starting up or was killed
 
@@ -119,7 +119,7 @@ class EmbeddedPostgres:
             return False
         return self._run("pg_ctl", "status").returncode == 0
 
-    def url(self, role: str = ROLES[0]) -> str:
+    def url(self, role: str = Role.OWNER) -> str:
         """The connection URL of a role, its password inside: for `stocks env` and connections, never for a log."""
         return f"postgresql://{role}:{self._passwords[role]}@{HOST}:{self.port}/{DATABASE}"
 
@@ -132,7 +132,7 @@ class EmbeddedPostgres:
     def _passwords(self) -> dict[str, str]:
         """A random password for each role, made once and kept for this user's eyes only."""
         if not self._passwords_file.exists():
-            made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *ROLES)}
+            made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *Role)}
             _write_private(self._passwords_file, json.dumps(made))
         found: dict[str, str] = json.loads(self._passwords_file.read_text())
         return found
@@ -227,28 +227,9 @@ class EmbeddedPostgres:
                 f"The embedded PostgreSQL does not let its owner in: {str(error).strip()}.",
                 hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
             ) from error
-        with connection:
-            if connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
-                return
-            member_of = None
-            for role in reversed(ROLES):
-                # Hashed here, so that no password ever stands in a statement that the server may log.
-                verifier = connection.pgconn.encrypt_password(
-                    self._passwords[role].encode(), role.encode(), b"scram-sha-256"
-                ).decode()
-                if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-                    connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
-                connection.execute(
-                    sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(verifier))
-                )
-                if member_of:
-                    connection.execute(
-                        sql.SQL("grant {} to {}").format(sql.Identifier(member_of), sql.Identifier(role))
-                    )
-                member_of = role
-            connection.execute(
-                sql.SQL("create database {} owner {}").format(sql.Identifier(DATABASE), sql.Identifier(ROLES[0]))
-            )
+        with connection_faults(f"{HOST}:{self.port}"), connection:
+            if not database_exists(connection, DATABASE):
+                create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
 
     def _run(self, program: str, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
         # Files and not pipes: the server inherits them, and a pipe would be read until the server ends.

@@ -63,7 +63,7 @@ class Run:
         if self.is_unchanged and not self.errors:
             return "nothing new"
         gold = "gold published" if self.build else "gold as before"
-        text = f"{self.fetched} new answers, {self.counts.changed} bars changed, {gold}"
+        text = f"new answers: {self.fetched}, bars changed: {self.counts.changed}, {gold}"
         return "; ".join([text, *(f"{name}: {error.message.splitlines()[0]}" for name, error in self.errors.items())])
 
 
