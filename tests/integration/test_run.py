@@ -80,8 +80,8 @@ def test_an_unknown_ticker_fails_alone(instance: Instance) -> None:
     assert ended.returncode == 65
     rows = {event["symbol"]: event for event in events(ended) if event["event"] == "ticker"}
     assert rows["FB"]["bars"] == 196
-    assert "NOPE" in str(rows["NOPE"]["note"])
-    assert "does not know" in str(rows["NOPE"]["note"])
+    assert rows["NOPE"]["note"] == "unknown symbol"
+    assert "NOPE: the provider does not know the symbol" in ended.stdout
     assert instance.query("select symbol, count(*) from gold.fact_adjusted_prices group by 1") == ["FB,196"]
     assert instance.query("select exit_code from ops.run where command = 'run'") == ["65"]
 

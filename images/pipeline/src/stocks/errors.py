@@ -5,7 +5,8 @@
     │   ├── ProviderUnavailable     network, time-out, 5xx, cut-off body
     │   ├── Throttled               the provider's per-second or per-minute limit
     │   ├── StoreUnavailable        the object store can't be reached
-    │   └── WarehouseUnavailable    PostgreSQL is down or restarting
+    │   ├── WarehouseUnavailable    PostgreSQL is down or restarting
+    │   └── ClusterUnavailable      the Kubernetes API can't be reached
     └── TerminalError               trying again changes nothing
         ├── DataError           65  the data are wrong
         │   ├── UnknownSymbol       the provider does not know the symbol
@@ -22,6 +23,7 @@ The numbers are the exit codes of sysexits.h; Argo's retry expression reads them
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 OK = 0
@@ -43,6 +45,11 @@ class StocksError(Exception):
         self.message = message
         self.hint = hint
         self.body = body
+
+    @property
+    def kind(self) -> str:
+        """What happened in two words, from the class's name: `unknown symbol`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(self).__name__).lower()
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
@@ -73,6 +80,10 @@ class StoreUnavailable(TransientError):
 
 class WarehouseUnavailable(TransientError):
     """PostgreSQL can't be reached, is starting, or is shutting down."""
+
+
+class ClusterUnavailable(TransientError):
+    """The Kubernetes API can't be reached or is too busy."""
 
 
 class TerminalError(StocksError):
@@ -130,5 +141,10 @@ _PRECEDENCE = (TransientError.exit_code, ConfigError.exit_code, QuotaSpent.exit_
 
 def exit_code_of(errors: Iterable[StocksError]) -> int:
     """The exit code that sums up several errors; 0 where there are none."""
-    codes = {error.exit_code for error in errors}
+    return sum_of_codes(error.exit_code for error in errors)
+
+
+def sum_of_codes(exit_codes: Iterable[int]) -> int:
+    """The exit code that sums up those of several steps; 0 where there are none."""
+    codes = set(exit_codes)
     return next((code for code in _PRECEDENCE if code in codes), max(codes, default=OK))

@@ -11,12 +11,14 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from stocks.errors import StocksError
 
 _WIDEST = 200
+_WORD = 26  # characters; a longer cell is a sentence
 _LONG = 20  # a stage with fewer parts says only when it begins and ends
 
 
@@ -115,7 +117,9 @@ class TextReporter:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
-                TextColumn("[dim]{task.fields[label]}"),
+                TextColumn(
+                    "[dim]{task.fields[label]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+                ),
                 console=self._console,
             )
             self._progress.start()
@@ -153,20 +157,23 @@ class TextReporter:
         body = [list(row) for row in rows]
         if not body:
             return
-        table = Table(
-            title=title,
-            title_justify="left",
-            title_style="bold",
-            box=None,
-            pad_edge=False,
-            padding=(0, 2, 0, 0),
-        )
+        table = Table(title=title or None, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
         for position, name in enumerate(columns):
-            numeric = all(isinstance(row[position], int | float | None) for row in body) and bool(body)
-            table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
+            values = [row[position] for row in body]
+            words = name.replace("_", " ")
+            widest = max(len(_cell(value)) for value in values)
+            table.add_column(
+                # A name that is longer than what it heads takes two lines: the table is to fit into 80 columns.
+                words if len(words) <= widest else words.replace(" ", "\n", 1),
+                justify="right" if all(isinstance(value, int | float | None) for value in values) else "left",
+                # Sentences may wrap; a number or a date that is cut short would be a wrong one.
+                no_wrap=widest <= _WORD,
+            )
         for row in body:
             table.add_row(*(_cell(value) for value in row))
-        self._console.print(table)
+        unbounded = self._console.options.update(max_width=_WIDEST)
+        needed = Measurement.get(self._console, unbounded, table).minimum
+        self._console.print(table, width=max(needed, self._console.width), crop=False)
         self._console.print()
 
     def fail(self, subject: str, error: StocksError) -> None:

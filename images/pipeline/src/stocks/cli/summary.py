@@ -77,7 +77,7 @@ def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: R
 
 
 def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
-    """A row a ticker; where one failed, a last column says why."""
+    """A row a ticker; where one failed, a last column says why, and the errors below say more."""
     if _has_gold(warehouse):
         found = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
         columns, values = found.columns, {row[0]: row for row in found.rows}
@@ -86,7 +86,7 @@ def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
     rows = [values.get(symbol, (symbol, *(None for _ in columns[1:]))) for symbol in done.tickers or values]
     if any(symbol in done.errors for symbol in done.tickers):
         columns = [*columns, "note"]
-        rows = [(*row, done.errors[row[0]].message if row[0] in done.errors else "") for row in rows]
+        rows = [(*row, done.errors[row[0]].kind if row[0] in done.errors else "") for row in rows]
     report.rows("ticker", columns, rows)
 
 
