@@ -173,7 +173,7 @@ class TextReporter:
             table.add_row(*(_cell(value) for value in row))
         unbounded = self._console.options.update(max_width=_WIDEST)
         needed = Measurement.get(self._console, unbounded, table).minimum
-        self._console.print(table, width=max(needed, self._console.width), crop=False)
+        Console(highlight=False, width=max(needed, self._console.width)).print(table)
         self._console.print()
 
     def fail(self, subject: str, error: StocksError) -> None:
