@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
@@ -158,21 +157,23 @@ class TextReporter:
         if not body:
             return
         table = Table(title=title or None, title_justify="left", title_style="bold", box=None, padding=(0, 1, 0, 0))
+        needed = 0
         for position, name in enumerate(columns):
             values = [row[position] for row in body]
             words = name.replace("_", " ")
             widest = max(len(_cell(value)) for value in values)
+            # A name that is longer than what it heads takes two lines: the table is to fit into 80 columns.
+            header = words if len(words) <= widest else words.replace(" ", "\n", 1)
+            is_sentence = widest > _WORD
             table.add_column(
-                # A name that is longer than what it heads takes two lines: the table is to fit into 80 columns.
-                words if len(words) <= widest else words.replace(" ", "\n", 1),
+                header,
                 justify="right" if all(isinstance(value, int | float | None) for value in values) else "left",
                 # Sentences may wrap; a number or a date that is cut short would be a wrong one.
-                no_wrap=widest <= _WORD,
+                no_wrap=not is_sentence,
             )
+            needed += 1 + (_WORD if is_sentence else max(widest, *map(len, header.splitlines())))
         for row in body:
             table.add_row(*(_cell(value) for value in row))
-        unbounded = self._console.options.update(max_width=_WIDEST)
-        needed = Measurement.get(self._console, unbounded, table).minimum
         Console(highlight=False, width=max(needed, self._console.width)).print(table)
         self._console.print()
 
