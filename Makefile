@@ -18,9 +18,12 @@ help: ## Print this list
 	  /^[a-z0-9_-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Run
-.PHONY: run replay status doctor
+.PHONY: run dashboard replay status doctor
 run: $(VENV)/local ## Real prices through bronze, silver and gold (ARGS="--tickers AAPL,IBM")
 	@$(BIN)/stocks run --output text $(ARGS)
+
+dashboard: $(VENV)/dashboard ## Look at gold in the browser (ARGS="--server.port 8600")
+	@$(BIN)/stocks env --role reader -- streamlit run dashboard/src/stocks_dashboard/app.py $(ARGS)
 
 replay: $(VENV)/local ## Silver and gold again from bronze, no request (ARGS="--as-of 2005-02-25")
 	@$(BIN)/stocks replay --output text $(ARGS)
@@ -43,6 +46,38 @@ dbt-docs: $(VENV)/local ## Write dbt's documentation to dbt/target/index.html
 	@$(BIN)/stocks env -- dbt docs generate --static $(if $(SELECT),--select $(SELECT)) $(ARGS)
 	@echo "Open dbt/target/static_index.html"
 
+##@ Cluster: kind with Argo Workflows (docs/cluster.md)
+# Variables of `up`, `down` and `mtu`; tools/cluster reads them.
+export CLUSTER PROVIDER KIND_NODE_IMAGE ARGO_MANIFEST OFFLINE VALUES MTU
+KUBECTL = kubectl --context kind-$(or $(CLUSTER),stocks) --namespace stocks
+ARGO = argo --context kind-$(or $(CLUSTER),stocks) --namespace stocks
+
+.PHONY: up down mtu submit logs ui dashboard-forward e2e
+up: | $(VENV)/bin/python ## Bring the platform up on a local cluster (PROVIDER=podman, OFFLINE=1, MTU=1400)
+	@$(BIN)/python -m tools.cluster up
+
+down: | $(VENV)/bin/python ## Take away what `make up` made, data included
+	@$(BIN)/python -m tools.cluster down
+
+mtu: | $(VENV)/bin/python ## Check every hop from this machine to a pod
+	@$(BIN)/python -m tools.cluster mtu
+
+submit: ## Fetch prices in the cluster and watch (ARGS="-p tickers=IBM,AAPL -p batch-size=10")
+	@$(ARGO) submit --from workflowtemplate/stocks-ingest --watch $(ARGS)
+
+logs: ## Logs of the newest workflow (ARGS=name for another)
+	@$(ARGO) logs $(or $(ARGS),@latest)
+
+ui: ## Argo's UI on https://localhost:2746, and a token that may look but not touch
+	@echo "Open https://localhost:2746 and log in with:"; echo "Bearer $$($(KUBECTL) create token stocks-argo-ui)"
+	@$(KUBECTL) --namespace argo port-forward service/argo-server 2746:2746
+
+dashboard-forward: ## The dashboard on http://localhost:8501
+	@$(KUBECTL) port-forward service/dashboard 8501:8501
+
+e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and check gold
+	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
+
 ##@ Develop
 .PHONY: test format check generate lock ci clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
@@ -56,10 +91,12 @@ check: $(VENV)/dev ## Format, lint, types, generated files
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/exchange_holidays.py --check
+	$(BIN)/python -m stocks_workflows --check
 	$(BIN)/python tools/check_locks.py
 
 generate: $(VENV)/dev ## Write the generated files again
 	$(BIN)/python tools/exchange_holidays.py
+	$(BIN)/python -m stocks_workflows
 
 lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 	$(BIN)/python tools/lock.py $(ARGS)
@@ -86,7 +123,19 @@ $(VENV)/local: requirements/local.txt images/pipeline/pyproject.toml | $(VENV)/b
 	@$(PIP) install --no-deps --no-build-isolation --editable images/pipeline
 	@touch $@
 
-$(VENV)/dev: requirements/dev.txt $(VENV)/local
+$(VENV)/dashboard: requirements/dashboard.txt dashboard/pyproject.toml $(VENV)/local
+	@echo "Installing what the dashboard needs, from requirements/dashboard.txt"
+	@$(PIP) install --no-deps --require-hashes -r requirements/dashboard.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable dashboard
+	@touch $@
+
+$(VENV)/workflows: requirements/workflows.txt workflows/pyproject.toml $(VENV)/local
+	@echo "Installing what renders the workflows, from requirements/workflows.txt"
+	@$(PIP) install --no-deps --require-hashes -r requirements/workflows.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable workflows
+	@touch $@
+
+$(VENV)/dev: requirements/dev.txt $(VENV)/dashboard $(VENV)/workflows
 	@echo "Installing what the tests need, from requirements/dev.txt"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""Says whether requirements/*.txt satisfy what the pyproject.toml files and dev.in ask for; needs no network.
+"""Says whether requirements/*.txt satisfy what the pyproject.toml files and the *.in lists ask for; needs no network.
 
 A lock that merely could be newer is current: only a requirement that it does not satisfy makes it stale.
 """
@@ -26,20 +26,23 @@ def locked(name: str) -> dict[str, Version]:
     }
 
 
+def listed(name: str) -> list[str]:
+    """The requirements in a list that is compiled to a lock."""
+    lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.strip() and not line.startswith(("#", "-"))]
+
+
 def problems() -> list[str]:
     """A line for each requirement that a lock does not satisfy, and for each lock that names an address."""
     project = tomllib.loads((ROOT / "images/pipeline/pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    development = [
-        line.split("#")[0].strip()
-        for line in (ROOT / "requirements/dev.in").read_text().splitlines()
-        if line.strip() and not line.startswith(("#", "-"))
-    ]
     local = [item for extra in extras.values() for item in extra if not item.startswith("stocks")]
     wanted = {
-        "pipeline": project["dependencies"],
+        "pipeline": [*project["dependencies"], *extras["sample"], *extras["cluster"]],
+        "dbt": [*project["dependencies"], *extras["gold"]],
         "local": [*project["dependencies"], *local],
-        "dev": development,
+        "build": listed("build"),
+        "dev": listed("dev"),
     }
     found = []
     for name, requirements in wanted.items():

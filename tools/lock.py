@@ -13,8 +13,12 @@ ROOT = Path(__file__).parents[1]
 PROJECT = "images/pipeline/pyproject.toml"
 # Each lock keeps the versions of the one before it, so that one environment can hold them all.
 LOCKS = (
-    ("pipeline", [PROJECT]),
-    ("local", [PROJECT, "--extra", "local", "-c", "requirements/pipeline.txt"]),
+    ("pipeline", [PROJECT, "--extra", "sample", "--extra", "cluster"]),
+    ("dbt", [PROJECT, "--extra", "gold", "-c", "requirements/pipeline.txt"]),
+    ("local", [PROJECT, "--extra", "local", "-c", "requirements/pipeline.txt", "-c", "requirements/dbt.txt"]),
+    ("dashboard", ["dashboard/pyproject.toml", "-c", "requirements/local.txt"]),
+    ("build", ["requirements/build.in", "-c", "requirements/local.txt"]),
+    ("workflows", ["workflows/pyproject.toml", "--no-emit-package", "stocks", "-c", "requirements/local.txt"]),
     ("dev", ["requirements/dev.in", "-c", "requirements/local.txt"]),
 )
 OPTIONS = (

@@ -7,8 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from stocks.errors import QuotaSpent
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.runlog import RunLog
+from stocks.warehouse.runlog import Failure, RunLog
 
 START = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
 
@@ -87,3 +88,106 @@ def test_sweep_marks_killed_runs_and_no_others(log: RunLog, warehouse: Warehouse
         (ended.run_id, 0, "fine", True),
         (log.run_id, None, None, False),
     }
+
+
+def test_sweep_of_one_command_leaves_the_others_alone(log: RunLog, warehouse: Warehouse) -> None:
+    killed, other = RunLog(warehouse, uuid.uuid4()), RunLog(warehouse, uuid.uuid4())
+    killed.begin("ingest", source="sample", series="daily_adjusted")
+    other.begin("gold", source="sample", series="daily_adjusted")
+    log.sweep("ingest")
+    found = rows(warehouse, "select run_id, message from ops.run")
+    assert set(found) == {(killed.run_id, "killed"), (other.run_id, None)}
+
+
+class TestNote:
+    def test_step_that_ends_is_written_with_what_it_said(self, log: RunLog, warehouse: Warehouse) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        with log.note("extract", batch="IBM") as note:
+            note.detail["fetched"] = 1
+            note.exit_code = 65
+        assert rows(warehouse, "select step, batch, exit_code, detail from ops.step") == [
+            ("extract", "IBM", 65, {"fetched": 1})
+        ]
+
+    @pytest.mark.parametrize(
+        ("error", "code"), [(QuotaSpent("No requests left."), 69), (KeyboardInterrupt(), 130), (ValueError("odd"), 130)]
+    )
+    def test_step_that_breaks_off_says_why(
+        self, error: BaseException, code: int, log: RunLog, warehouse: Warehouse
+    ) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+
+        def break_off() -> None:
+            with log.note("plan") as note:
+                note.detail["tickers"] = 3
+                raise error
+
+        with pytest.raises(type(error)):
+            break_off()
+        told = str(error) or type(error).__name__
+        assert rows(warehouse, "select exit_code, detail from ops.step") == [(code, {"tickers": 3, "error": told})]
+
+
+class TestSumUp:
+    STEPS = ("plan", "extract", "normalize", "commit")
+    FANNED = ("extract", "normalize")
+
+    def write(self, log: RunLog, *left_out: tuple[str, str], **errors: dict[str, str]) -> None:
+        """A run over two batches, some steps of which never said anything."""
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        steps = [
+            (step, batch) for step in self.STEPS for batch in (("IBM,FB", "ZZZ") if step in self.FANNED else ("",))
+        ]
+        for step, batch in steps:
+            if (step, batch) in left_out:
+                continue
+            detail: dict[str, Any] = {"batches": ["IBM,FB", "ZZZ"]} if step == "plan" else {}
+            own = {symbol: why for symbol, why in errors.get(step, {}).items() if symbol in batch.split(",")}
+            log.step(step, batch=batch, started_at=START, exit_code=65 if own else 0, detail={**detail, "errors": own})
+
+    def test_run_that_went_well_has_no_failures(self, log: RunLog) -> None:
+        self.write(log)
+        summary = log.sum_up(self.STEPS, self.FANNED)
+        assert (summary.steps, summary.failures, summary.exit_code) == (6, [], 0)
+
+    def test_failing_ticker_is_named_with_its_reason(self, log: RunLog) -> None:
+        self.write(log, extract={"ZZZ": "unknown"})
+        summary = log.sum_up(self.STEPS, self.FANNED)
+        assert summary.failures == [Failure(step="extract", subject="ZZZ", message="unknown", exit_code=65)]
+        assert summary.exit_code == 65
+        assert summary.message == "6 steps ended; extract ZZZ: unknown"
+
+    def test_killed_batch_is_missed(self, log: RunLog) -> None:
+        self.write(log, ("normalize", "IBM,FB"))
+        summary = log.sum_up(self.STEPS, self.FANNED)
+        assert [(failure.step, failure.subject) for failure in summary.failures] == [("normalize", "IBM,FB")]
+        assert summary.exit_code == 75
+
+    def test_killed_commit_is_missed(self, log: RunLog) -> None:
+        self.write(log, ("commit", ""))
+        assert [failure.step for failure in log.sum_up(self.STEPS, self.FANNED).failures] == ["commit"]
+
+    def test_nothing_is_missed_behind_a_plan_that_failed(self, log: RunLog) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        log.step("plan", started_at=START, exit_code=78, detail={"error": "no key"})
+        summary = log.sum_up(self.STEPS, self.FANNED)
+        assert [(failure.step, failure.message) for failure in summary.failures] == [("plan", "no key")]
+        assert summary.exit_code == 78
+
+    def test_nothing_is_missed_behind_a_plan_that_never_ran(self, log: RunLog) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        assert [failure.step for failure in log.sum_up(self.STEPS, self.FANNED).failures] == ["plan"]
+
+    def test_run_without_tickers_goes_well(self, log: RunLog) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        log.step("plan", started_at=START, exit_code=0, detail={"batches": []})
+        log.step("commit", started_at=START, exit_code=0)
+        assert log.sum_up(self.STEPS, self.FANNED).exit_code == 0
+
+    def test_message_names_the_first_failures_and_counts_the_rest(self, log: RunLog) -> None:
+        log.begin("ingest", source="sample", series="daily_adjusted")
+        log.step("plan", started_at=START, exit_code=0, detail={"batches": [f"S{n}" for n in range(30)]})
+        summary = log.sum_up(self.STEPS, self.FANNED)
+        assert len(summary.failures) == 61
+        assert summary.message.startswith("1 step ended; extract S0: it never said")
+        assert summary.message.endswith("; and 51 more")

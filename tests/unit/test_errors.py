@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stocks import errors
 from stocks.errors import (
+    ClusterUnavailable,
     ConfigError,
     CorruptObject,
     DataError,
@@ -34,6 +35,7 @@ CODES = {
     Throttled: 75,
     StoreUnavailable: 75,
     WarehouseUnavailable: 75,
+    ClusterUnavailable: 75,
     DataError: 65,
     UnknownSymbol: 65,
     MalformedPayload: 65,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -71,15 +71,18 @@ class Settings(BaseSettings):
         return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()
 
 
-def load_settings() -> Settings:
+def load_settings(*, series: str = "") -> Settings:
     """Reads the settings.
+
+    Args:
+        series: Goes before STOCKS_SERIES where it is not empty.
 
     Raises:
         ConfigError: A value is not of its type, and the message names the variable, never the value; or .env can't
             be read.
     """
     try:
-        return Settings()
+        return Settings(stocks_series=cast("Series", series)) if series else Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{str(e['loc'][0]).upper() if e['loc'] else 'settings'}: {e['msg']}" for e in error.errors())
         raise ConfigError(f"Wrong settings: {wrong}.", hint="See .env.example.") from None

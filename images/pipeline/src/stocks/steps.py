@@ -20,6 +20,11 @@ class Retry(StrEnum):
 
 
 RETRIED_EXIT_CODES = (TransientError.exit_code,)
+KILLED_EXIT_CODES = (130, 137, 143)
+"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
+
+They say that a container was taken away, not that the step is wrong.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,10 @@ class Step:
     name: str
     summary: str
     after: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    """The options of the sub-command that a workflow sets from its parameters, without the dashes."""
+    writes: str | None = None
+    """What the sub-command writes to the file that `--to` names: an output of the step."""
     fan_out: bool = False
     """Runs once for each batch of tickers that plan made."""
     needs_provider: bool = False
@@ -39,16 +48,33 @@ class Step:
 
 
 STEPS = (
-    Step(name="plan", summary="Lists the tickers to fetch, in batches."),
+    Step(
+        name="plan",
+        summary="Lists the tickers to fetch, in batches.",
+        options=("tickers", "batch-size"),
+        writes="batches",
+    ),
     Step(
         name="extract",
         summary="Fetches answers from the provider into bronze.",
         after=("plan",),
+        options=("tickers", "series"),
         fan_out=True,
         needs_provider=True,
     ),
-    Step(name="normalize", summary="Loads bronze objects into silver.", after=("extract",), fan_out=True),
-    Step(name="commit", summary="Says how many bars changed since gold was built.", after=("normalize",)),
+    Step(
+        name="normalize",
+        summary="Loads bronze objects into silver.",
+        after=("extract",),
+        options=("tickers",),
+        fan_out=True,
+    ),
+    Step(
+        name="commit",
+        summary="Says how many bars changed since gold was built.",
+        after=("normalize",),
+        writes="changes",
+    ),
     Step(
         name="gold",
         summary="Builds and tests the star schema with dbt, and publishes it.",
@@ -56,3 +82,13 @@ STEPS = (
         only_if_changed=True,
     ),
 )
+
+REPLAY = Step(
+    name="replay",
+    summary="Builds silver again from bronze, with no request to the provider.",
+    options=("tickers", "as-of"),
+)
+"""Stands in for plan to commit where nothing is fetched; gold comes after it."""
+
+REPORT = Step(name="report", summary="Sums up a workflow's steps, says what failed and why, and ends its run.")
+"""What a workflow ends with, however its steps ended."""

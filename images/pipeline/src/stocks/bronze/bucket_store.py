@@ -62,7 +62,7 @@ class BucketStore(ObjectStore):
         """See `ObjectStore`. Where the network fails, boto3 tries again: it may meet its own first try."""
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
         for _ in range(_CONFLICTS):
-            with self._faults():
+            with bucket_faults(self.url):
                 try:
                     self._client.put_object(
                         Bucket=self._bucket,
@@ -85,7 +85,7 @@ class BucketStore(ObjectStore):
 
     def get(self, key: str) -> bytes:
         """See `ObjectStore`."""
-        with self._faults():
+        with bucket_faults(self.url):
             try:
                 return self._client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
             except self._client.exceptions.NoSuchKey:
@@ -94,46 +94,49 @@ class BucketStore(ObjectStore):
     def keys(self, prefix: str) -> list[str]:
         """See `ObjectStore`."""
         found = []
-        with self._faults():
+        with bucket_faults(self.url):
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._above + prefix):
                 found += [entry["Key"].removeprefix(self._above) for entry in page.get("Contents", [])]
         return sorted(key for key in found if is_listed(key))
 
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """Translates boto3's errors.
 
-        Their own text may hold an address with a password or what the server echoes: it goes no further.
-        """
-        try:
-            yield
-        except aws.ClientError as error:
-            raise self._refusal(error) from None
-        except aws.SSLError:
-            raise ConfigError(
-                f"{self.url}: the server's certificate can't be verified.", hint="See AWS_CA_BUNDLE."
-            ) from None
-        except _PASSING as error:
-            raise StoreUnavailable(
-                f"{self.url} can't be reached ({type(error).__name__}).",
-                hint="Is AWS_ENDPOINT_URL_S3 right, and the server up?",
-            ) from None
-        except (aws.NoCredentialsError, aws.PartialCredentialsError):
-            raise ConfigError(f"There is no complete credential for {self.url}.", hint=_CREDENTIALS) from None
-        except (aws.BotoCoreError, ValueError) as error:
-            raise ConfigError(
-                f"{self.url} can't be used ({type(error).__name__}).",
-                hint="Check STOCKS_STORE_URL and the AWS_ settings.",
-            ) from None
+@contextmanager
+def bucket_faults(url: str) -> Iterator[None]:
+    """Translates boto3's errors.
 
-    def _refusal(self, error: aws.ClientError) -> StocksError:
-        code, status = error.response.get("Error", {}).get("Code", ""), _status(error)
-        message = f"{self.url} answered {status} {code}."
-        if status >= 500 or status in {408, 409, 429} or code in _PASSING_CODES:
-            return StoreUnavailable(message)
-        hint = _CREDENTIALS if status in {401, 403} else "Check STOCKS_STORE_URL and the AWS_ settings."
-        return ConfigError(message, hint=_HINTS.get(code, hint))
+    Their own text may hold an address with a password or what the server echoes: it goes no further.
+
+    Args:
+        url: What is at the other end, for the message.
+    """
+    try:
+        yield
+    except aws.ClientError as error:
+        raise _refusal(url, error) from None
+    except aws.SSLError:
+        raise ConfigError(f"{url}: the server's certificate can't be verified.", hint="See AWS_CA_BUNDLE.") from None
+    except _PASSING as error:
+        raise StoreUnavailable(
+            f"{url} can't be reached ({type(error).__name__}).",
+            hint="Is AWS_ENDPOINT_URL_S3 right, and the server up?",
+        ) from None
+    except (aws.NoCredentialsError, aws.PartialCredentialsError):
+        raise ConfigError(f"There is no complete credential for {url}.", hint=_CREDENTIALS) from None
+    except (aws.BotoCoreError, ValueError) as error:
+        raise ConfigError(
+            f"{url} can't be used ({type(error).__name__}).",
+            hint="Check STOCKS_STORE_URL and the AWS_ settings.",
+        ) from None
+
+
+def _refusal(url: str, error: aws.ClientError) -> StocksError:
+    code, status = error.response.get("Error", {}).get("Code", ""), _status(error)
+    message = f"{url} answered {status} {code}."
+    if status >= 500 or status in {408, 409, 429} or code in _PASSING_CODES:
+        return StoreUnavailable(message)
+    hint = _CREDENTIALS if status in {401, 403} else "Check STOCKS_STORE_URL and the AWS_ settings."
+    return ConfigError(message, hint=_HINTS.get(code, hint))
 
 
 def _status(error: aws.ClientError) -> int:

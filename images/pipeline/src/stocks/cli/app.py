@@ -11,6 +11,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from importlib import metadata
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from stocks.cli import bootstrap
 from stocks.cli.report import Output, Reporter, reporter
 from stocks.errors import ConfigError, StocksError, exit_code_of
 from stocks.settings import Settings, load_settings
@@ -30,7 +32,7 @@ if TYPE_CHECKING:  # heavy: each command imports what it needs
     from stocks.local.runner import Run
     from stocks.pipeline import Outcome
     from stocks.warehouse import Warehouse
-    from stocks.warehouse.runlog import RunLog
+    from stocks.warehouse.runlog import RunLog, StepNote
 
 
 class LoginRole(StrEnum):
@@ -65,6 +67,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(bootstrap.app, name="bootstrap", rich_help_panel="Warehouse")
 
 Tickers = Annotated[str, typer.Option(help="Symbols, separated by commas (default: the universe).")]
 AsText = Annotated[
@@ -73,10 +76,14 @@ AsText = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as --output json.")]
 RunId = Annotated[
-    uuid.UUID | None, typer.Option(help="The run in ops.run that this step belongs to (default: a new one).")
+    uuid.UUID | None,
+    typer.Option(help="The run in ops.run that this step belongs to: a workflow's steps share one (see `report`)."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Fetch even where no session has ended since the latest answer.")]
 Overview = Annotated[bool, typer.Option("--overview", help="Fetch company attributes too: a second request a ticker.")]
+InCluster = Annotated[
+    bool, typer.Option("--cluster", help="Of the Kubernetes cluster that kubectl talks to, not of this machine.")
+]
 ToFile = Annotated[Path | None, typer.Option("--to", help="Write the result to this file, too.")]
 
 
@@ -135,6 +142,8 @@ def replay(
         str, typer.Option(help="What was known at that moment: a day (its end, UTC) or an ISO date and time.")
     ] = "",
     tickers: Annotated[str, typer.Option(help="Symbols, separated by commas (default: all that bronze holds).")] = "",
+    no_gold: Annotated[bool, typer.Option("--no-gold", help="Stop at silver: another step builds gold.")] = False,
+    run_id: RunId = None,
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -146,7 +155,10 @@ def replay(
         "replay",
         output,
         as_json,
-        lambda settings, warehouse, log, report: runner.replay(settings, warehouse, log, symbols, report, as_of=moment),
+        lambda settings, warehouse, log, report: runner.replay(
+            settings, warehouse, log, symbols, report, as_of=moment, with_gold=not no_gold
+        ),
+        run_id=run_id,
     )
 
 
@@ -155,17 +167,20 @@ def plan(
     tickers: Tickers = "",
     batch_size: Annotated[int, typer.Option(min=1, help="Tickers in a batch.")] = 1,
     to: ToFile = None,
+    run_id: RunId = None,
 ) -> None:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
     from stocks import pipeline
     from stocks.source import Unlimited, open_source
 
-    with open_source(load_settings(), Unlimited()) as source:
+    settings = load_settings()
+    with contextlib.ExitStack() as stack:
+        note = stack.enter_context(_noted(settings, run_id, "plan"))
+        source = stack.enter_context(open_source(settings, Unlimited()))
         chosen = pipeline.plan(source, parse_symbols(tickers))
-    text = json.dumps([",".join(batch) for batch in pipeline.batches(chosen, batch_size)])
-    print(text)
-    if to is not None:
-        to.write_text(text)
+        lists = [",".join(batch) for batch in pipeline.batches(chosen, batch_size)]
+        note.detail.update(tickers=len(chosen), batches=lists)
+        _print_result(json.dumps(lists), to)
 
 
 @app.command(rich_help_panel="Steps")
@@ -173,6 +188,8 @@ def extract(
     tickers: Tickers = "",
     force: Force = False,
     overview: Overview = False,
+    series: Annotated[str, typer.Option(help="daily_adjusted or weekly_adjusted (default: STOCKS_SERIES).")] = "",
+    run_id: RunId = None,
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -183,8 +200,9 @@ def extract(
     from stocks.source import Endpoint, open_source
 
     with (
-        _reporting(output, as_json) as (report, settings),
+        _reporting(output, as_json, series=series) as (report, settings),
         open_warehouse(settings) as warehouse,
+        _noted(settings, run_id, "extract", batch=tickers) as note,
         open_source(settings, request_budget(settings, warehouse)) as source,
     ):
         endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
@@ -193,12 +211,14 @@ def extract(
             outcome = pipeline.extract(
                 source, open_bronze(settings), chosen, endpoints=endpoints, report=report, force=force
             )
-        _finish(report, outcome)
+        _take(note, outcome, fetched=outcome.written)
+    _finish(report, outcome)
 
 
 @app.command(rich_help_panel="Steps")
 def normalize(
     tickers: Annotated[str, typer.Option(help="Symbols, separated by commas (default: all that bronze holds).")] = "",
+    run_id: RunId = None,
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -207,25 +227,42 @@ def normalize(
     from stocks.bronze import open_bronze
     from stocks.local.instance import open_warehouse
 
-    with _reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
+    with (
+        _reporting(output, as_json) as (report, settings),
+        open_warehouse(settings) as warehouse,
+        _noted(settings, run_id, "normalize", batch=tickers) as note,
+    ):
         bronze = open_bronze(settings)
         chosen = parse_symbols(tickers) or bronze.symbols()
         with report:
             outcome = pipeline.normalize(bronze, warehouse, chosen, report=report)
-        _finish(report, outcome)
+        _take(note, outcome, counts=asdict(outcome.counts))
+    _finish(report, outcome)
 
 
 @app.command(rich_help_panel="Steps")
-def commit(to: ToFile = None) -> None:
+def commit(
+    start_gold: Annotated[
+        bool,
+        typer.Option("--start-gold", help="Where any changed, start the workflow stocks-gold (needs --run-id)."),
+    ] = False,
+    to: ToFile = None,
+    run_id: RunId = None,
+) -> None:
     """Say how many bars of silver changed since gold was built."""
     from stocks import pipeline
     from stocks.local.instance import open_warehouse
 
-    with open_warehouse(load_settings()) as warehouse:
-        text = json.dumps({"bars_changed": pipeline.commit(warehouse)})
-    print(text)
-    if to is not None:
-        to.write_text(text)
+    settings = load_settings()
+    with open_warehouse(settings) as warehouse, _noted(settings, run_id, "commit") as note:
+        note.detail["bars_changed"] = pipeline.commit(warehouse)
+        if start_gold and note.detail["bars_changed"]:
+            if run_id is None:
+                raise ConfigError("--start-gold needs the run that asks for it.", hint="Add --run-id.")
+            from stocks.cluster import Cluster
+
+            note.detail["gold"] = Cluster.connect().start_gold(run_id)
+        _print_result(json.dumps(note.detail), to)
 
 
 @app.command(rich_help_panel="Steps")
@@ -234,6 +271,7 @@ def gold(
         bool, typer.Option("--full-refresh", help="Build incremental models from nothing.")
     ] = False,
     if_changed: Annotated[bool, typer.Option("--if-changed", help="Do nothing where gold is current.")] = False,
+    run_id: RunId = None,
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -249,7 +287,34 @@ def gold(
         lambda settings, warehouse, log, report: runner.gold(
             settings, warehouse, log, report, full_refresh=full_refresh, only_if_changed=if_changed
         ),
+        run_id=run_id,
     )
+
+
+@app.command(rich_help_panel="Steps")
+def report(
+    run_id: Annotated[uuid.UUID, typer.Option(help="The run in ops.run: the workflow's uid.")],
+    steps: Annotated[str, typer.Option(help="The steps that the run should have had, in order, with commas.")],
+    output: AsText = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sum up the steps of a workflow, say what failed and why, and end its run with the code that sums them up."""
+    from stocks.local.instance import open_warehouse
+    from stocks.steps import STEPS
+    from stocks.warehouse.runlog import RunLog
+
+    with _reporting(output, as_json) as (told, settings), open_warehouse(settings) as warehouse:
+        log = RunLog(warehouse, run_id)
+        summary = log.sum_up(steps.split(","), [step.name for step in STEPS if step.fan_out])
+        log.end(summary.exit_code, summary.message)
+    told.rows(
+        "failure",
+        ["step", "subject", "exit_code", "message"],
+        [[failure.step, failure.subject, failure.exit_code, failure.message] for failure in summary.failures],
+        title="What failed",
+    )
+    told.say(f"{summary.steps} steps ended, {len(summary.failures)} failures.")
+    raise typer.Exit(summary.exit_code)
 
 
 @app.command(rich_help_panel="Warehouse")
@@ -286,8 +351,14 @@ def query(
 
 
 @app.command(rich_help_panel="Warehouse")
-def status(output: AsText = None, as_json: AsJson = False) -> None:
+def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = False) -> None:
     """Show the last runs, how fresh each ticker is, what the tests said, and the request budget."""
+    if cluster:
+        from stocks.cli.cluster import show_cluster
+
+        with _reporting(output, as_json) as (report, _):
+            show_cluster(report)
+        return
     from stocks.cli.summary import show_status
     from stocks.local.instance import open_warehouse
 
@@ -301,14 +372,16 @@ def doctor(
         bool,
         typer.Option("--request", help="Also fetch one answer: it tests the key, and counts as one request."),
     ] = False,
+    cluster: InCluster = False,
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
     """Check settings, store, warehouse and provider, each with what to do."""
     from stocks.cli.checks import check_all
+    from stocks.cli.cluster import check_cluster
 
     with _reporting(output, as_json) as (report, settings):
-        checks = check_all(settings, request=request)
+        checks = check_cluster() if cluster else check_all(settings, request=request)
         report.rows(
             "check",
             ["check", "state", "detail"],
@@ -396,11 +469,11 @@ def _beside_python(program: str) -> str:
 
 
 @contextlib.contextmanager
-def _reporting(output: Output | None, as_json: bool) -> Iterator[tuple[Reporter, Settings]]:
+def _reporting(output: Output | None, as_json: bool, *, series: str = "") -> Iterator[tuple[Reporter, Settings]]:
     """The reporter that was asked for, which also tells how the command failed, and the settings."""
     report = reporter(Output.JSON if as_json else output)
     try:
-        yield report, load_settings()
+        yield report, load_settings(series=series)
     except StocksError as error:
         report.fail("", error)
         raise typer.Exit(error.exit_code) from None
@@ -411,20 +484,55 @@ def _logged_run(
     output: Output | None,
     as_json: bool,
     work: Callable[[Settings, Warehouse, RunLog, Reporter], Run],
+    *,
+    run_id: uuid.UUID | None = None,
 ) -> None:
-    """Does work that is a run of its own in the run log, shows what it brought, and ends with its code."""
+    """Does work that is a run in the run log, shows what it brought, and ends with its code.
+
+    The run of a workflow (`run_id`) goes on: `stocks report` ends it.
+    """
     from stocks.cli.summary import show_run
     from stocks.local.runner import open_run
 
     with (
         _reporting(output, as_json) as (report, settings),
-        open_run(settings, command, report) as (warehouse, log),
+        open_run(settings, command, report, run_id=run_id) as (warehouse, log),
     ):
         with report:
             done = work(settings, warehouse, log, report)
-        log.end(done.exit_code, done.message)
+        if run_id is None:
+            log.end(done.exit_code, done.message)
         show_run(report, settings, warehouse, done)
     raise typer.Exit(done.exit_code)
+
+
+@contextlib.contextmanager
+def _noted(settings: Settings, run_id: uuid.UUID | None, name: str, *, batch: str = "") -> Iterator[StepNote]:
+    """Writes a step into the log of its workflow's run; one that belongs to none leaves no trace there."""
+    from stocks.local.instance import open_warehouse
+    from stocks.local.runner import begin_step_of
+    from stocks.warehouse.runlog import StepNote
+
+    if run_id is None:
+        yield StepNote()
+        return
+    with (
+        open_warehouse(settings) as warehouse,
+        begin_step_of(settings, warehouse, run_id, "ingest").note(name, batch=batch) as note,
+    ):
+        yield note
+
+
+def _take(note: StepNote, outcome: Outcome, **facts: Any) -> None:
+    """What a fan-out step did, for the run log."""
+    note.exit_code = exit_code_of(outcome.errors.values())
+    note.detail.update(facts, errors={symbol: error.message for symbol, error in outcome.errors.items()})
+
+
+def _print_result(text: str, to: Path | None) -> None:
+    print(text)
+    if to is not None:
+        to.write_text(text)
 
 
 def _finish(report: Reporter, outcome: Outcome) -> None:

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from stocks import pipeline
@@ -68,8 +68,21 @@ class Run:
 
 
 @contextlib.contextmanager
-def open_run(settings: Settings, command: str, report: Report) -> Iterator[tuple[Warehouse, RunLog]]:
-    """The warehouse with a row in ops.run, while no other run works on it: a second one waits and says so."""
+def open_run(
+    settings: Settings, command: str, report: Report, *, run_id: uuid.UUID | None = None
+) -> Iterator[tuple[Warehouse, RunLog]]:
+    """The warehouse with a row in ops.run, while no other run works on it: a second one waits and says so.
+
+    Args:
+        settings: The settings in force.
+        command: The run's name in the log.
+        report: Told where another run is waited for.
+        run_id: The run of a workflow, which keeps others away itself, and ends it with `stocks report`.
+    """
+    if run_id is not None:
+        with open_warehouse(settings) as warehouse:
+            yield warehouse, begin_step_of(settings, warehouse, run_id, command)
+        return
     with open_warehouse(settings) as warehouse, _alone(warehouse, report):
         log = RunLog(warehouse, uuid.uuid4())
         log.sweep()
@@ -81,6 +94,14 @@ def open_run(settings: Settings, command: str, report: Report) -> Iterator[tuple
             with contextlib.suppress(StocksError):
                 log.end(code, str(error) or type(error).__name__)
             raise
+
+
+def begin_step_of(settings: Settings, warehouse: Warehouse, run_id: uuid.UUID, command: str) -> RunLog:
+    """The log of a workflow's run; whichever of its steps comes first begins it."""
+    log = RunLog(warehouse, run_id)
+    log.sweep(command)
+    log.begin(command, source=settings.source, series=settings.stocks_series)
+    return log
 
 
 def run(
@@ -127,17 +148,20 @@ def replay(
     report: Report,
     *,
     as_of: datetime | None,
+    with_gold: bool = True,
 ) -> Run:
     """Silver and gold again from bronze, with no request to the provider."""
     done = Run()
     bronze = open_bronze(settings)
-    preload()
+    if with_gold:
+        preload()
     with _step(log, done, "replay") as detail:
         done.tickers = list(tickers) or bronze.symbols()
         loaded = pipeline.replay(bronze, warehouse, done.tickers, as_of=as_of, report=report)
         done.counts = loaded.counts
         done.note(loaded, detail)
-    _gold(settings, warehouse, log, done, report, full_refresh=True, only_if_changed=False)
+    if with_gold:
+        _gold(settings, warehouse, log, done, report, full_refresh=True, only_if_changed=False)
     return done
 
 
@@ -190,20 +214,13 @@ def _gold(
 @contextlib.contextmanager
 def _step(log: RunLog, done: Run, name: str) -> Iterator[dict[str, Any]]:
     """Times a step and writes it into the run log, with what it says of itself."""
-    started_at, start = datetime.now(UTC), time.perf_counter()
-    detail: dict[str, Any] = {}
-    code = 130
+    start = time.perf_counter()
     try:
-        yield detail
-        code = exit_code_of(done.errors.values())
-    except StocksError as error:
-        code = error.exit_code
-        detail["error"] = error.message
-        raise
+        with log.note(name) as note:
+            yield note.detail
+            note.exit_code = exit_code_of(done.errors.values())
     finally:
         done.seconds[name] = time.perf_counter() - start
-        with contextlib.suppress(StocksError):
-            log.step(name, started_at=started_at, exit_code=code, detail=detail)
 
 
 @contextlib.contextmanager

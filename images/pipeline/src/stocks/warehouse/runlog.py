@@ -2,13 +2,63 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from stocks.errors import OK, StocksError, TransientError, sum_of_codes
 from stocks.warehouse.connection import Role, Warehouse
+
+_INTERRUPTED = 130
+_SHOWN = 10  # failures in a run's message; all of them are in ops.step
+
+
+@dataclass(kw_only=True)
+class StepNote:
+    """What a step says of itself while it works."""
+
+    exit_code: int = OK
+    detail: dict[str, Any] = field(default_factory=dict)
+    """`errors` is a map from what failed (a ticker) to why; `error` is what ended the whole step."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Something that failed in a run."""
+
+    step: str
+    subject: str
+    """The ticker; the batch where all of it failed; empty where the step has none."""
+    message: str
+    exit_code: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """How the steps of a run ended."""
+
+    steps: int
+    """Steps that ended, each batch of a fan-out counted."""
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """The code that sums up the failures."""
+        return sum_of_codes(failure.exit_code for failure in self.failures)
+
+    @property
+    def message(self) -> str:
+        """The run in one line."""
+        shown = self.failures[:_SHOWN]
+        told = [f"{failure.step} {failure.subject}".rstrip() + f": {failure.message}" for failure in shown]
+        if more := len(self.failures) - len(shown):
+            told.append(f"and {more} more")
+        return "; ".join([f"{self.steps} step{'' if self.steps == 1 else 's'} ended", *told])
 
 
 class RunLog:
@@ -34,13 +84,38 @@ class RunLog:
                 [self.run_id, command, source, series],
             )
 
-    def sweep(self) -> None:
-        """Marks runs that never ended. Call it only while no other run can be at work."""
+    def sweep(self, command: str | None = None) -> None:
+        """Marks runs that never ended. Call it only while no other run (of that command) can be at work."""
         with self._warehouse.connect(Role.WRITER) as connection:
             connection.execute(
-                "update ops.run set finished_at = now(), message = 'killed' where finished_at is null and run_id <> %s",
-                [self.run_id],
+                """
+                update ops.run set finished_at = now(), message = 'killed'
+                where finished_at is null and run_id <> %s and (%s::text is null or command = %s)
+                """,
+                [self.run_id, command, command],
             )
+
+    @contextlib.contextmanager
+    def note(self, name: str, *, batch: str = "") -> Iterator[StepNote]:
+        """Writes a step down when the block ends, in whatever way it ends.
+
+        Args:
+            name: The step.
+            batch: Which part of a fan-out it is.
+
+        Raises:
+            WarehouseUnavailable: The step went well, and can't be written down.
+        """
+        started_at, note = datetime.now(UTC), StepNote()
+        try:
+            yield note
+        except BaseException as error:
+            code = error.exit_code if isinstance(error, StocksError) else _INTERRUPTED
+            detail = {**note.detail, "error": str(error).strip() or type(error).__name__}
+            with contextlib.suppress(StocksError):
+                self.step(name, started_at=started_at, exit_code=code, batch=batch, detail=detail)
+            raise
+        self.step(name, started_at=started_at, exit_code=note.exit_code, batch=batch, detail=note.detail)
 
     def step(
         self,
@@ -71,3 +146,41 @@ class RunLog:
                 "update ops.run set finished_at = now(), exit_code = %s, message = %s where run_id = %s",
                 [exit_code, message, self.run_id],
             )
+
+    def sum_up(self, expected: Sequence[str], fanned_out: Sequence[str]) -> RunSummary:
+        """What became of the run's steps.
+
+        A step that was killed writes nothing: that it is missing is known from the list of what there should be.
+
+        Args:
+            expected: The steps that the run should have had, in order. One that stands behind a step that failed as a
+                whole is not missed: it was never started.
+            fanned_out: Those among them that ran once for each of plan's batches.
+        """
+        with self._warehouse.connect(Role.READER) as connection:
+            rows = connection.execute(
+                "select step, batch, exit_code, detail from ops.step where run_id = %s", [self.run_id]
+            ).fetchall()
+        ended = {(step, batch): (code, detail) for step, batch, code, detail in rows}
+        batches = ended.get(("plan", ""), (OK, {}))[1].get("batches", [])
+        failures: list[Failure] = []
+        for step in expected:
+            stopped = False
+            for batch in batches if step in fanned_out else [""]:
+                if (step, batch) not in ended:
+                    stopped = step not in fanned_out
+                    message = "it never said how it ended: killed, out of memory, or its image is missing"
+                    failures.append(
+                        Failure(step=step, subject=batch, message=message, exit_code=TransientError.exit_code)
+                    )
+                    continue
+                code, detail = ended[step, batch]
+                whole = {batch: detail["error"]} if "error" in detail else {}
+                stopped = bool(whole) and step not in fanned_out
+                failures += [
+                    Failure(step=step, subject=subject, message=message, exit_code=code)
+                    for subject, message in (detail.get("errors", {}) | whole).items()
+                ]
+            if stopped:
+                break
+        return RunSummary(steps=len(ended), failures=failures)

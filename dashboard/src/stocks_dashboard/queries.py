@@ -1,0 +1,642 @@
+"""Every statement that the dashboard sends; all read the schema gold.
+
+`${name}` is a parameter, which `literals.render` writes. What a screen can't show is reduced here, in the warehouse:
+candles are joined to weeks or months, lines keep the first, last, lowest and highest point of each of POINTS_A_LINE / 4
+equal stretches of days (so that the worst day of 25 years is still seen), tables are cut.
+"""
+
+# ruff: noqa: S608 what is put together here are constants of this file
+
+from __future__ import annotations
+
+POINTS_A_LINE = 600
+"""On a chart as wide as the page; one of two beside each other has half as many."""
+TABLE_ROWS = 250
+EXPORT_ROWS = 20_000
+SYMBOLS_SHOWN = 500
+COMPARED = 8
+"""Lines that can still be told apart, and as many colours as the palette has."""
+CORRELATED = 15
+
+PULSE = """
+select
+    (select max(build_id) from gold.gold_builds where published_at is not null),
+    (select max(greatest(started_at, finished_at))::text from gold.pipeline_runs)
+"""
+
+# --- Overview
+
+SYMBOLS = """
+select symbol, company_name, first_date, last_date
+from gold.mart_stock_summary
+order by symbol
+"""
+
+SECTORS = """
+select distinct sector
+from gold.mart_stock_summary
+order by sector
+"""
+
+HEADLINE = """
+select
+    count(*) as symbols,
+    sum(bars)::bigint as bars,
+    max(last_date) as last_date,
+    count(*) filter (where is_stale) as stale,
+    max(observed_at) as observed_at,
+    string_agg(distinct source_name, ', ') as sources,
+    sum(rejected_bars)::bigint as rejected_bars
+from gold.mart_stock_summary
+"""
+
+QUALITY = """
+select
+    count(*) as rules,
+    count(*) filter (where failures > 0 and severity = 'error') as broken,
+    count(*) filter (where failures > 0 and severity = 'warn') as warnings
+from gold.data_quality
+where build_id = (select max(build_id) from gold.data_quality)
+"""
+
+_CHOSEN = """
+    from gold.mart_stock_summary
+    where (${sector} = '' or sector = ${sector})
+        and (strpos(lower(symbol), lower(${search})) > 0 or strpos(lower(company_name), lower(${search})) > 0)
+"""
+
+SUMMARY = f"""
+select
+    symbol,
+    company_name,
+    sector,
+    currency,
+    close,
+    last_date,
+    100 * day_return as day_return,
+    100 * weekly_return as weekly_return,
+    100 * volatility_52w as volatility_52w,
+    low_52w,
+    high_52w,
+    100 * position_in_52w_range as position_in_52w_range,
+    100 * drawdown as drawdown,
+    volume,
+    is_stale,
+    recent_adjusted_closes,
+    count(*) over () as matches
+{_CHOSEN}
+order by
+    case ${{order}}
+        when 'day' then -day_return
+        when 'week' then -weekly_return
+        when 'volatility' then -volatility_52w
+        when 'drawdown' then drawdown
+        when 'range' then -position_in_52w_range
+        when 'value' then -volume * close
+    end nulls last,
+    symbol
+limit {SYMBOLS_SHOWN}
+"""
+
+EXTREMES = f"""
+(select 'day' as period, symbol, 100 * day_return as change {_CHOSEN} and day_return is not null
+    order by day_return desc, symbol limit 1)
+union all
+(select 'day', symbol, 100 * day_return {_CHOSEN} and day_return is not null order by day_return, symbol limit 1)
+union all
+(select 'week', symbol, 100 * weekly_return {_CHOSEN} and weekly_return is not null
+    order by weekly_return desc, symbol limit 1)
+union all
+(select 'week', symbol, 100 * weekly_return {_CHOSEN} and weekly_return is not null
+    order by weekly_return, symbol limit 1)
+"""
+
+# --- Series. A symbol is shown by the series that its summary is about: the daily one, if it has any.
+
+_PRICES = """
+    gold.fact_adjusted_prices as prices
+    inner join gold.mart_stock_summary as stocks
+        on prices.symbol = stocks.symbol and prices.interval = stocks.interval
+"""
+
+
+def _reduced(points: str, most: int = POINTS_A_LINE) -> str:
+    """CTEs that reduce the CTE `points` (series, price_date, value), and a select of what is left.
+
+    A stretch keeps its extremes and its ends: four points, of which some may be the same. Arrays compare by their
+    first elements, so a minimum of (value, day) is the day of the lowest value too.
+    """
+    return f"""
+bounds as (
+
+    select min(price_date) as first_day, max(price_date) as last_day from {points}
+
+),
+
+stretches as (
+
+    select
+        series,
+        array[value, price_date - date '1970-01-01'] as by_value,
+        array[price_date - date '1970-01-01', value] as by_day,
+        width_bucket(
+            (price_date - first_day)::double precision, 0, last_day - first_day + 1, {most // 4}
+        ) as stretch
+    from {points}
+    cross join bounds
+    where value is not null
+
+),
+
+ends as (
+
+    select
+        series,
+        min(by_value) as lowest,
+        max(by_value) as highest,
+        min(by_day) as first_day,
+        max(by_day) as last_day
+    from stretches
+    group by series, stretch
+
+)
+
+select distinct series, date '1970-01-01' + kept.day::integer as price_date, kept.value
+from ends
+cross join lateral (
+    values (lowest[2], lowest[1]), (highest[2], highest[1]), (first_day[1], first_day[2]), (last_day[1], last_day[2])
+) as kept (day, value)
+order by series, price_date
+"""
+
+
+# --- Compare
+
+_COMPARED = f"""
+prices as (
+
+    select prices.symbol, prices.price_date, prices.adjusted_close, stocks.interval
+    from {_PRICES}
+    where prices.symbol = any(${{symbols}}) and prices.price_date between ${{first}} and ${{last}}
+
+),
+
+-- The first day on which all of them have a bar.
+base as (
+
+    select price_date
+    from prices
+    group by price_date
+    having count(*) = cardinality(${{symbols}})
+    order by price_date
+    limit 1
+
+),
+
+indexed as (
+
+    select
+        prices.symbol,
+        prices.price_date,
+        prices.interval,
+        100 * prices.adjusted_close / start.adjusted_close as index_value
+    from prices
+    inner join base on prices.price_date >= base.price_date
+    inner join prices as start on prices.symbol = start.symbol and base.price_date = start.price_date
+
+)
+"""
+
+INDEXED = f"""
+with {_COMPARED},
+points as (
+
+    select symbol as series, price_date, index_value as value from indexed
+
+),
+{_reduced("points")}
+"""
+
+# Series are named by what is compared: "ratio IBM", "lead IBM".
+AGAINST_BENCHMARK = f"""
+with {_COMPARED},
+points as (
+
+    select measure.name || ' ' || indexed.symbol as series, indexed.price_date, measure.value
+    from indexed
+    inner join indexed as benchmark on indexed.price_date = benchmark.price_date
+    cross join lateral (
+        values
+        ('ratio', 100 * indexed.index_value / benchmark.index_value),
+        ('lead', indexed.index_value - benchmark.index_value)
+    ) as measure (name, value)
+    where benchmark.symbol = ${{benchmark}} and indexed.symbol <> ${{benchmark}}
+
+),
+{_reduced("points", POINTS_A_LINE // 2)}
+"""
+
+COMPARISON = f"""
+with {_COMPARED},
+
+highest as (
+
+    select
+        *,
+        max(index_value) over so_far as peak,
+        ln(index_value / nullif(lag(index_value) over sessions, 0)) as log_return
+    from indexed
+    window
+        sessions as (partition by symbol order by price_date),
+        so_far as (partition by symbol order by price_date rows unbounded preceding)
+
+),
+
+falls as (
+
+    select *, index_value / peak - 1 as drawdown from highest
+
+)
+
+select
+    falls.symbol,
+    min(falls.price_date) as first_date,
+    max(falls.price_date) as last_date,
+    (array_agg(falls.index_value order by falls.price_date desc))[1] - 100 as total_return,
+    -- Of less than a year, a yearly rate would promise what nobody has seen.
+    case
+        when max(falls.price_date) - min(falls.price_date) >= 365
+            then 100 * (((array_agg(falls.index_value order by falls.price_date desc))[1] / 100)
+                ^ (365.25 / (max(falls.price_date) - min(falls.price_date))) - 1)
+    end as yearly_return,
+    100 * stddev_samp(falls.log_return) * sqrt(case min(falls.interval) when 'daily' then 252 else 52 end)
+        as volatility,
+    100 * min(falls.drawdown) as max_drawdown,
+    (array_agg(falls.price_date order by falls.drawdown, falls.price_date))[1] as trough_date
+from falls
+group by falls.symbol
+order by total_return desc
+"""
+
+# --- One stock
+
+STOCK = """
+select
+    stocks.symbol,
+    stocks.company_name,
+    stocks.exchange,
+    stocks.currency,
+    stocks.sector,
+    stocks.industry,
+    stocks.interval,
+    stocks.bars,
+    stocks.expected_bars,
+    stocks.first_date,
+    stocks.last_date,
+    stocks.expected_last_date,
+    stocks.is_stale,
+    stocks.close,
+    stocks.split_adjusted_close,
+    100 * stocks.day_return as day_return,
+    100 * stocks.weekly_return as weekly_return,
+    stocks.return_zscore,
+    100 * stocks.volatility_52w as volatility_52w,
+    stocks.high_52w,
+    stocks.low_52w,
+    100 * stocks.position_in_52w_range as position_in_52w_range,
+    100 * stocks.drawdown as drawdown,
+    stocks.source_name
+from gold.mart_stock_summary as stocks
+where stocks.symbol = ${symbol}
+"""
+
+# How much a share as traded was worth in terms of today's: 1 as traded. Shares count the other way, for splits alone.
+_BASIS = """
+        case ${basis}
+            when 'split' then prices.split_adjusted_close / nullif(prices.close, 0)
+            when 'total' then prices.adjusted_close / nullif(prices.close, 0)
+            else 1
+        end
+"""
+
+CANDLES = f"""
+with
+
+adjusted as (
+
+    select
+        prices.price_date,
+        prices.open * {_BASIS} as open,
+        prices.high * {_BASIS} as high,
+        prices.low * {_BASIS} as low,
+        prices.close * {_BASIS} as close,
+        case ${{basis}}
+            when 'raw' then prices.volume
+            else prices.volume * prices.close / nullif(prices.split_adjusted_close, 0)
+        end as volume
+    from {_PRICES}
+    where prices.symbol = ${{symbol}}
+
+),
+
+-- Averages look back beyond the first day that is shown; the first bars of a series have none. A moving average is
+-- the difference of two running sums: PostgreSQL adds a moving window of floats again for every row.
+running as (
+
+    select *, row_number() over sessions as bars, sum(close) over sessions as total
+    from adjusted
+    window sessions as (order by price_date)
+
+),
+
+averaged as (
+
+    select
+        *,
+        case when bars >= 20 then (total - lag(total, 20, 0::double precision) over sessions) / 20 end as average_20,
+        case when bars >= 50 then (total - lag(total, 50, 0::double precision) over sessions) / 50 end as average_50,
+        case when bars >= 200 then (total - lag(total, 200, 0::double precision) over sessions) / 200 end as average_200
+    from running
+    window sessions as (order by price_date)
+
+)
+
+select
+    max(price_date) as price_date,
+    (array_agg(open order by price_date))[1] as open,
+    max(high) as high,
+    min(low) as low,
+    (array_agg(close order by price_date desc))[1] as close,
+    sum(volume)::double precision as volume,
+    (array_agg(average_20 order by price_date desc))[1] as average_20,
+    (array_agg(average_50 order by price_date desc))[1] as average_50,
+    (array_agg(average_200 order by price_date desc))[1] as average_200
+from averaged
+where price_date between ${{first}} and ${{last}}
+group by date_trunc(${{candle}}, price_date)
+order by 1
+"""
+
+ACTIONS = f"""
+select
+    prices.price_date,
+    case when prices.split_coefficient <> 1 then 'Split' else 'Dividend' end as action,
+    case
+        when prices.split_coefficient <> 1 then round(prices.split_coefficient::numeric, 4)::double precision
+        else prices.dividend_amount
+    end as amount
+from {_PRICES}
+where prices.symbol = ${{symbol}}
+    and prices.price_date between ${{first}} and ${{last}}
+    and (prices.dividend_amount <> 0 or prices.split_coefficient <> 1)
+order by prices.price_date desc
+limit {TABLE_ROWS}
+"""
+
+RISK = f"""
+with
+
+points as (
+
+    select measure.series, prices.price_date, measure.value
+    from {_PRICES}
+    cross join lateral (
+        values
+        ('drawdown', 100 * prices.drawdown),
+        ('volatility', 100 * prices.volatility_52w),
+        ('return', 100 * prices.simple_return)
+    ) as measure (series, value)
+    where prices.symbol = ${{symbol}} and prices.price_date between ${{first}} and ${{last}}
+
+),
+{_reduced("points", POINTS_A_LINE // 2)}
+"""
+
+# A fall begins at a new high and lasts until the next one.
+DRAWDOWNS = f"""
+with
+
+numbered as (
+
+    select
+        prices.price_date,
+        prices.drawdown,
+        count(*) filter (where prices.drawdown >= 0) over (order by prices.price_date) as fall
+    from {_PRICES}
+    where prices.symbol = ${{symbol}}
+
+),
+
+falls as (
+
+    select
+        min(price_date) as peak_date,
+        (array_agg(price_date order by drawdown, price_date))[1] as trough_date,
+        min(drawdown) as depth,
+        lead(min(price_date)) over (order by fall) as recovery_date
+    from numbered
+    group by fall
+
+)
+
+select peak_date, trough_date, 100 * depth as depth, recovery_date, trough_date - peak_date as days_down
+from falls
+where depth < 0 and trough_date between ${{first}} and ${{last}}
+order by depth
+limit 5
+"""
+
+RETURNS = f"""
+with
+
+returns as (
+
+    select 100 * prices.simple_return as change
+    from {_PRICES}
+    where prices.symbol = ${{symbol}}
+        and prices.price_date between ${{first}} and ${{last}}
+        and prices.simple_return is not null
+
+),
+
+-- Bins of a whole number of tenths of a percent, some sixty of them.
+bins as (
+
+    select greatest(ceil((max(change) - min(change)) / 6) / 10, 0.1) as width from returns
+
+)
+
+select
+    floor(returns.change / bins.width) * bins.width as bin_start,
+    (floor(returns.change / bins.width) + 1) * bins.width as bin_end,
+    count(*) as bars
+from returns
+cross join bins
+group by 1, 2
+order by 1
+"""
+
+UNUSUAL = f"""
+select
+    prices.price_date,
+    100 * prices.simple_return as change,
+    prices.return_zscore,
+    prices.volume,
+    prices.split_coefficient,
+    prices.dividend_amount
+from {_PRICES}
+where prices.symbol = ${{symbol}}
+    and prices.price_date between ${{first}} and ${{last}}
+    and abs(prices.return_zscore) >= ${{threshold}}
+order by abs(prices.return_zscore) desc
+limit {TABLE_ROWS}
+"""
+
+
+def _bars(limit: int) -> str:
+    return f"""
+select
+    prices.price_date,
+    prices.open,
+    prices.high,
+    prices.low,
+    prices.close,
+    prices.split_adjusted_close,
+    prices.adjusted_close,
+    prices.volume,
+    prices.dividend_amount,
+    prices.split_coefficient,
+    prices.simple_return,
+    prices.return_zscore,
+    prices.volatility_52w,
+    prices.drawdown
+from {_PRICES}
+where prices.symbol = ${{symbol}} and prices.price_date between ${{first}} and ${{last}}
+order by prices.price_date desc
+limit {limit}
+"""
+
+
+BARS = _bars(TABLE_ROWS)
+BARS_TO_EXPORT = _bars(EXPORT_ROWS)
+
+# --- Market
+
+BY_SECTOR = """
+select
+    sector,
+    count(*) as symbols,
+    100 * percentile_cont(0.5) within group (order by day_return) as day_return,
+    100 * percentile_cont(0.5) within group (order by weekly_return) as weekly_return,
+    100 * percentile_cont(0.5) within group (order by volatility_52w) as volatility_52w,
+    100 * percentile_cont(0.5) within group (order by drawdown) as drawdown,
+    sum(volume)::double precision as volume
+from gold.mart_stock_summary
+group by sector
+order by symbols desc, sector
+"""
+
+# Volumes differ by powers of ten: four bins each.
+VOLUMES = """
+select
+    10 ^ (floor(4 * log(volume::double precision)) / 4) as bin_start,
+    10 ^ ((floor(4 * log(volume::double precision)) + 1) / 4) as bin_end,
+    sector,
+    count(*) as symbols
+from gold.mart_stock_summary
+where volume > 0
+group by 1, 2, 3
+order by 1, 3
+"""
+
+_CORRELATED = f"""
+chosen as (
+
+    select symbol, interval, sector
+    from gold.mart_stock_summary
+    where (${{sector}} = '' or sector = ${{sector}})
+        and (cardinality(${{symbols}}) = 0 or symbol = any(${{symbols}}))
+        and interval = 'daily'
+    order by volume * close desc, symbol
+    limit {CORRELATED}
+
+)
+"""
+
+CORRELATION = f"""
+with {_CORRELATED},
+
+returns as (
+
+    select prices.symbol, chosen.sector, prices.price_date, prices.simple_return
+    from gold.fact_adjusted_prices as prices
+    inner join chosen on prices.symbol = chosen.symbol and prices.interval = chosen.interval
+    where prices.price_date between ${{first}} and ${{last}} and prices.simple_return is not null
+
+)
+
+select
+    one.symbol as symbol,
+    other.symbol as other,
+    min(one.sector) as sector,
+    min(other.sector) as other_sector,
+    corr(one.simple_return, other.simple_return) as correlation,
+    count(*) as sessions
+from returns as one
+inner join returns as other on one.price_date = other.price_date and one.symbol < other.symbol
+group by one.symbol, other.symbol
+having count(*) >= 20
+order by 1, 2
+"""
+
+# --- Health
+
+RUNS = f"""
+select started_at, command, source, series, seconds, steps, exit_code, finished_at is null as is_running, message
+from gold.pipeline_runs
+order by started_at desc
+limit {TABLE_ROWS}
+"""
+
+BUILDS = f"""
+select build_id, started_at, published_at, full_refresh, message
+from gold.gold_builds
+order by build_id desc
+limit {TABLE_ROWS}
+"""
+
+FINDINGS = """
+select rule, model, severity, status, failures, checked_at, message, is_published
+from gold.data_quality
+where build_id = (select max(build_id) from gold.data_quality)
+order by failures > 0 desc, severity, failures desc, rule
+"""
+
+REJECTED = f"""
+select observed_at, symbol, interval, price_date, rule, reason, raw
+from gold.rejected_bars
+order by observed_at desc, symbol, price_date
+limit {TABLE_ROWS}
+"""
+
+RESTATED = f"""
+select observed_at, symbol, interval, bars_changed, first_date, last_date, largest_factor
+from gold.restatements
+order by observed_at desc, symbol
+limit {TABLE_ROWS}
+"""
+
+BUDGET = """
+select budget_key, day, used, exhausted_at
+from gold.request_budget
+order by day desc, budget_key
+limit 30
+"""
+
+LATE = f"""
+select symbol, last_date, expected_last_date, bars, expected_bars, rejected_bars
+from gold.mart_stock_summary
+where is_stale or bars < expected_bars
+order by last_date, symbol
+limit {TABLE_ROWS}
+"""

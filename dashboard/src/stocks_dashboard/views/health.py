@@ -1,0 +1,195 @@
+"""Health: whether the pipeline ran, what it refused, and what the rules found."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from stocks_dashboard import queries
+from stocks_dashboard.page_parts import head, table
+from stocks_dashboard.settings import load_settings
+from stocks_dashboard.warehouse import log_rows
+
+# As in sysexits.h, and in the pipeline's documentation.
+_ENDS = {0: "done", 65: "wrong data", 69: "quota spent", 75: "passing fault", 78: "wrong settings", 130: "interrupted"}
+_WHEN = "YYYY-MM-DD HH:mm"
+
+
+def page() -> None:
+    """Draws the page."""
+    head(
+        "Health",
+        "The pipeline's own log: runs, data quality, what was refused or restated, requests left. Times are UTC.",
+        needs_bars=False,
+    )
+    runs = log_rows(queries.RUNS)
+    findings = log_rows(queries.FINDINGS)
+    budget = log_rows(queries.BUDGET)
+    _tiles(runs, findings, budget)
+    st.subheader("Data quality", anchor=False)
+    _findings(findings)
+    st.subheader("Runs", anchor=False)
+    _runs(runs)
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Refused rows", anchor=False)
+        _or_nothing(
+            log_rows(queries.REJECTED),
+            "Silver refused no row.",
+            {
+                "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
+                "symbol": "Symbol",
+                "price_date": "Date",
+                "rule": "Rule",
+                "reason": "Reason",
+                "raw": "As received",
+            },
+            "rejected",
+        )
+    with right:
+        st.subheader("Restatements", anchor=False)
+        _or_nothing(
+            log_rows(queries.RESTATED),
+            "The provider changed no bar that was loaded before.",
+            {
+                "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
+                "symbol": "Symbol",
+                "bars_changed": st.column_config.NumberColumn("Bars changed", format="localized"),
+                "first_date": st.column_config.DateColumn("From"),
+                "last_date": st.column_config.DateColumn("To"),
+                "largest_factor": st.column_config.NumberColumn(
+                    "Largest factor", format="%.4f", help="New over old adjusted close; 0.5 is a two-for-one split"
+                ),
+            },
+            "restatements",
+        )
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Late or incomplete symbols", anchor=False)
+        _or_nothing(
+            log_rows(queries.LATE),
+            "Every symbol has its latest session, and none between is missing.",
+            {
+                "symbol": "Symbol",
+                "last_date": st.column_config.DateColumn("Latest bar"),
+                "expected_last_date": st.column_config.DateColumn("Expected"),
+                "bars": st.column_config.NumberColumn("Bars", format="localized"),
+                "expected_bars": st.column_config.NumberColumn("Sessions", format="localized"),
+                "rejected_bars": st.column_config.NumberColumn("Refused"),
+            },
+            "late",
+        )
+    with right:
+        st.subheader("Requests to the provider", anchor=False)
+        _or_nothing(
+            budget,
+            "No request was counted: the sample has no quota.",
+            {
+                "day": st.column_config.DateColumn("Day"),
+                "budget_key": st.column_config.TextColumn("Provider and key", help="A fingerprint, never the key"),
+                "used": st.column_config.ProgressColumn(
+                    "Used", format="%d", min_value=0, max_value=load_settings().stocks_requests_per_day
+                ),
+                "exhausted_at": st.column_config.DatetimeColumn("Quota spent", format=_WHEN),
+            },
+            "requests",
+        )
+
+
+def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> None:
+    builds = log_rows(queries.BUILDS)
+    with st.container(horizontal=True):
+        if not runs.is_empty():
+            last = runs.row(0, named=True)
+            st.metric(
+                "Last run",
+                _outcome(last),
+                f"{last['started_at']:%Y-%m-%d %H:%M}",
+                border=True,
+                delta_color="off",
+                delta_arrow="off",
+            )
+        published = builds.drop_nulls("published_at")
+        if not published.is_empty():
+            newest = published.row(0, named=True)
+            is_newest = newest["build_id"] == builds["build_id"][0]
+            st.metric(
+                "Gold",
+                f"Build {newest['build_id']}",
+                f"{newest['published_at']:%Y-%m-%d %H:%M}",
+                border=True,
+                delta_color="off",
+                delta_arrow="off",
+                help="The newest build whose tests passed."
+                if is_newest
+                else "A later build failed; this one is shown.",
+            )
+        failing = findings.filter(pl.col("failures") > 0)
+        st.metric("Rules that found rows", f"{failing.height} of {findings.height}", border=True)
+        quota = load_settings().stocks_requests_per_day
+        used = budget["used"][0] if not budget.is_empty() else 0
+        st.metric("Requests, latest day", f"{used} of {quota}" if not budget.is_empty() else "—", border=True)
+    if not builds.is_empty() and builds["published_at"][0] is None and builds["message"][0]:
+        st.error(
+            "The latest build of gold failed; the one before it is shown everywhere here.", icon=":material/error:"
+        )
+        st.code(builds["message"][0], language=None, wrap_lines=True)
+
+
+def _findings(findings: pl.DataFrame) -> None:
+    if findings.is_empty():
+        st.info("No rule has been checked yet. `make run` checks them all.", icon=":material/rule:")
+        return
+    only = st.toggle("Only rules that found rows", value=True, key="failing", bind="query-params")
+    shown = findings.filter(pl.col("failures") > 0) if only else findings
+    if shown.is_empty():
+        st.success(f"All {findings.height} rules hold.", icon=":material/verified:")
+        return
+    words = {"error": "stops the build", "warn": "warns"}
+    table(
+        shown.with_columns(pl.col("severity").replace(words)),
+        {
+            "rule": st.column_config.TextColumn("Rule", width="large"),
+            "model": "Model",
+            "severity": "When broken",
+            "status": "Result",
+            "failures": st.column_config.NumberColumn("Rows found", format="localized"),
+            "checked_at": st.column_config.DatetimeColumn("Checked", format=_WHEN),
+        },
+        export="data_quality",
+    )
+
+
+def _runs(runs: pl.DataFrame) -> None:
+    if runs.is_empty():
+        st.info("Nothing has run yet. `make run` begins.", icon=":material/play_circle:")
+        return
+    outcomes = [_outcome(run) for run in runs.iter_rows(named=True)]
+    table(
+        runs.with_columns(pl.Series("outcome", outcomes, pl.String)),
+        {
+            "started_at": st.column_config.DatetimeColumn("Started", format=_WHEN),
+            "outcome": st.column_config.TextColumn("Outcome"),
+            "command": "Command",
+            "source": "Source",
+            "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
+            "steps": st.column_config.NumberColumn("Steps"),
+            "message": st.column_config.TextColumn("Message", width="large"),
+        },
+        export="runs",
+    )
+
+
+def _outcome(run: dict[str, object]) -> str:
+    """A run's end in words; the code where there is no word for it."""
+    code = run["exit_code"]
+    if code is None:
+        return "running" if run["is_running"] else "killed"
+    return _ENDS.get(int(str(code)), f"code {code}")
+
+
+def _or_nothing(frame: pl.DataFrame, nothing: str, columns: dict[str, object], export: str) -> None:
+    if frame.is_empty():
+        st.caption(f":material/check: {nothing}")
+    else:
+        table(frame, columns, export=export)

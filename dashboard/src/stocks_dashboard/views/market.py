@@ -1,0 +1,131 @@
+"""Market: sectors, volumes, and what moves together."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import streamlit as st
+
+from stocks_dashboard import charts, queries
+from stocks_dashboard.literals import Symbol
+from stocks_dashboard.page_parts import choose_range, details, head, named, show, symbols, table
+from stocks_dashboard.palette import palette
+from stocks_dashboard.url_state import select, select_many
+from stocks_dashboard.warehouse import rows
+
+_MEASURES = {
+    "weekly_return": "Median week (%)",
+    "day_return": "Median day (%)",
+    "volatility_52w": "Median volatility (% a year)",
+    "drawdown": "Median below peak (%)",
+    "volume": "Volume (shares)",
+    "symbols": "Symbols",
+}
+
+
+def page() -> None:
+    """Draws the page."""
+    head("Market", "How sectors did, how much was traded, and which symbols move together.")
+    colours = palette()
+    by_sector = rows(queries.BY_SECTOR)
+    if by_sector.is_empty():
+        st.info("There is no symbol with bars yet.", icon=":material/database_off:")
+        return
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Sectors", anchor=False)
+        measure = select("Measure", list(_MEASURES), key="measure", form=_MEASURES.__getitem__)
+        show(charts.sectors(by_sector, column=measure, title=_MEASURES[measure], colours=colours), key="sectors")
+    with right:
+        st.subheader("Volumes", anchor=False)
+        st.caption("How many symbols traded how many shares in their latest bar.")
+        show(charts.volumes(rows(queries.VOLUMES), colours=colours), key="volumes")
+    if part := details("Sectors in numbers", key="numbers", icon=":material/table:"):
+        with part:
+            _sectors(by_sector)
+    _correlation(by_sector)
+
+
+def _sectors(by_sector: pl.DataFrame) -> None:
+    percent = "%+.2f %%"
+    table(
+        by_sector,
+        {
+            "sector": st.column_config.TextColumn("Sector", pinned=True),
+            "symbols": st.column_config.NumberColumn("Symbols"),
+            "day_return": st.column_config.NumberColumn("Median day", format=percent),
+            "weekly_return": st.column_config.NumberColumn("Median week", format=percent),
+            "volatility_52w": st.column_config.NumberColumn("Median volatility", format="%.1f %%"),
+            "drawdown": st.column_config.NumberColumn("Median below peak", format="%.1f %%"),
+            "volume": st.column_config.NumberColumn("Volume (shares)", format="compact"),
+        },
+        export="sectors",
+    )
+
+
+def _correlation(by_sector: pl.DataFrame) -> None:
+    st.subheader("What moves together", anchor=False)
+    known = symbols()
+    names = dict(known.select("symbol", "company_name").iter_rows())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        sector = select(
+            "Sector", ["", *sorted(by_sector["sector"])], key="sector", form=lambda each: each or "All sectors"
+        )
+        chosen = select_many(
+            "Symbols",
+            list(names),
+            key="symbols",
+            limit=queries.CORRELATED,
+            form=named(names),
+            placeholder=f"The {queries.CORRELATED} most traded",
+        )
+    first, last = known["first_date"].min(), known["last_date"].max()
+    assert isinstance(first, date)
+    assert isinstance(last, date)
+    first, last = choose_range(first, last)
+    pairs = rows(queries.CORRELATION, sector=sector, symbols=[Symbol(each) for each in chosen], first=first, last=last)
+    if pairs.is_empty():
+        st.info(
+            "No two of these symbols have twenty sessions in common there. Choose a longer range, or other symbols.",
+            icon=":material/event_busy:",
+        )
+        return
+    order = (
+        pl.concat(
+            [
+                pairs.select("sector", "symbol"),
+                pairs.select(pl.col("other_sector").alias("sector"), pl.col("other").alias("symbol")),
+            ]
+        )
+        .unique()
+        .sort("sector", "symbol")["symbol"]
+        .to_list()
+    )
+    st.caption(
+        "Correlation of daily returns over the sessions that both have: 1 moves in step, 0 on its own, -1 against. "
+        "Neighbours are of one sector."
+    )
+    show(charts.correlation(_both_halves(pairs, order), order, colours=palette()), key="correlation")
+    table(
+        pairs.sort("correlation", descending=True),
+        {
+            "symbol": st.column_config.TextColumn("Symbol"),
+            "other": st.column_config.TextColumn("With"),
+            "correlation": st.column_config.NumberColumn("Correlation", format="%.3f"),
+            "sessions": st.column_config.NumberColumn("Common sessions", format="localized"),
+            "sector": st.column_config.TextColumn("Sector"),
+            "other_sector": st.column_config.TextColumn("Its sector"),
+        },
+        export="correlation",
+    )
+
+
+def _both_halves(pairs: pl.DataFrame, order: list[str]) -> pl.DataFrame:
+    """Pairs once each way, and every symbol with itself."""
+    there = pairs.select("symbol", "other", "correlation", "sessions")
+    back = there.select(pl.col("other").alias("symbol"), pl.col("symbol").alias("other"), "correlation", "sessions")
+    itself = pl.DataFrame({"symbol": order, "other": order}).with_columns(
+        correlation=pl.lit(1.0), sessions=pl.lit(None, pl.Int64)
+    )
+    return pl.concat([there, back, itself])

@@ -1,0 +1,121 @@
+"""Overview: the latest values of all symbols."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from stocks_dashboard import queries
+from stocks_dashboard.page_parts import head
+from stocks_dashboard.url_state import select
+from stocks_dashboard.warehouse import rows
+
+_ORDERS = {
+    "symbol": "Symbol",
+    "day": "Best day",
+    "week": "Best week",
+    "range": "Highest in 52-week range",
+    "volatility": "Most volatile",
+    "drawdown": "Furthest below peak",
+    "value": "Most traded value",
+}
+
+
+def page() -> None:
+    """Draws the page."""
+    head(
+        "Overview", "The latest bar of every symbol, measured on adjusted closes. Choose rows to open or compare them."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        search = st.text_input(
+            "Search",
+            key="search",
+            bind="query-params",
+            placeholder="Symbol or company",
+            icon=":material/search:",
+            max_chars=60,
+        )
+        sector = select(
+            "Sector", ["", *rows(queries.SECTORS)["sector"]], key="sector", form=lambda each: each or "All sectors"
+        )
+        order = select("Order", list(_ORDERS), key="order", form=_ORDERS.__getitem__)
+    choice = {"search": search.replace("\0", "").strip(), "sector": sector}
+    found = rows(queries.SUMMARY, **choice, order=order)
+    if found.is_empty():
+        st.info("No symbol matches. Clear the search, or choose another sector.", icon=":material/search_off:")
+        return
+    _tiles(found, rows(queries.EXTREMES, **choice))
+    _table(found)
+
+
+def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
+    matches = found["matches"][0]
+    with st.container(horizontal=True):
+        st.metric("Symbols", f"{matches:,}", border=True)
+        for period in ("day", "week"):
+            changes = extremes.filter(pl.col("period") == period).sort("change", descending=True)
+            if changes.is_empty():
+                continue
+            # The column holds the best first, and the worst last; of one symbol they are the same.
+            for title, (_, symbol, change) in zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True):
+                st.metric(
+                    f"{title} {period}",
+                    symbol,
+                    f"{change:+.2f} %",
+                    border=True,
+                    delta_color="blue" if change >= 0 else "orange",
+                )
+    if matches > found.height:
+        st.caption(f"The first {found.height:,} of {matches:,} in this order; search to find the others.")
+
+
+def _table(found: pl.DataFrame) -> None:
+    percent = "%+.2f %%"
+    columns = {
+        "symbol": st.column_config.TextColumn("Symbol", pinned=True),
+        "recent_adjusted_closes": st.column_config.LineChartColumn(
+            "Last 30 bars", width="small", help="Adjusted closes"
+        ),
+        "close": st.column_config.NumberColumn("Close", format="%.2f", help="As traded, in the listing's currency"),
+        "currency": st.column_config.TextColumn("Unit", width="small"),
+        "day_return": st.column_config.NumberColumn("Day", format=percent),
+        "weekly_return": st.column_config.NumberColumn("Week", format=percent),
+        "position_in_52w_range": st.column_config.ProgressColumn(
+            "52-week range",
+            format="%.0f %%",
+            min_value=0,
+            max_value=100,
+            width="small",
+            help="0 % is the lowest low of 52 weeks, 100 % the highest high",
+        ),
+        "volatility_52w": st.column_config.NumberColumn("Volatility", format="%.1f %%", help="A year, of 52 weeks"),
+        "drawdown": st.column_config.NumberColumn("Below peak", format="%.1f %%"),
+        "volume": st.column_config.NumberColumn("Volume", format="compact", help="Shares of the latest bar"),
+        "last_date": st.column_config.DateColumn("Latest bar"),
+        "company_name": st.column_config.TextColumn("Company"),
+        "sector": st.column_config.TextColumn("Sector"),
+    }
+    picked = st.dataframe(
+        found.select(*columns),
+        hide_index=True,
+        column_config=columns,
+        placeholder="—",
+        key="picked",
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(38 + 35 * found.height, 560),
+    )
+    chosen = [found["symbol"][place] for place in picked.selection.rows if place < found.height]
+    with st.container(horizontal=True):
+        if st.button("Open", icon=":material/candlestick_chart:", disabled=len(chosen) != 1, type="primary"):
+            st.switch_page(st.session_state["_pages"]["stock"], query_params={"symbol": chosen[0]})
+        if st.button("Compare", icon=":material/ssid_chart:", disabled=not 1 < len(chosen) <= queries.COMPARED):
+            st.switch_page(st.session_state["_pages"]["compare"], query_params={"symbols": chosen})
+        st.download_button(
+            "CSV",
+            found.drop("recent_adjusted_closes", "matches").write_csv,
+            file_name="overview.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )

@@ -1,0 +1,41 @@
+"""`stocks bootstrap`: what a server's administrator does once, before the pipeline's own logins can do anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stocks.settings import load_settings
+
+app = typer.Typer(help="Make databases, buckets and logins in servers of our own; the charts' Jobs do it.")
+
+
+@app.command()
+def warehouse(
+    logins: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="Folder with a file a login: its STOCKS_WAREHOUSE_URL.")
+    ],
+) -> None:
+    """Make the database and its three logins, as the superuser that PGHOST, PGUSER, PGPASSWORD… name."""
+    from stocks.warehouse.bootstrap import bootstrap
+
+    print(f"The database {bootstrap(logins)} and its logins are there.")
+
+
+@app.command()
+def store(
+    append_only: Annotated[
+        list[Path], typer.Option(help="Folder named as a bucket, with access-key and secret-key: may not delete there.")
+    ] = [],  # noqa: B006 - typer copies it
+    read_write: Annotated[list[Path], typer.Option(help="The same for a login that may delete.")] = [],  # noqa: B006
+) -> None:
+    """Make buckets and a login for each, as the root login in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."""
+    from stocks.bronze.bucket_store import s3_client
+    from stocks.bronze.provision import provision, read_login
+
+    logins = [read_login(folder, may_delete=False) for folder in append_only]
+    logins += [read_login(folder, may_delete=True) for folder in read_write]
+    for sentence in provision(s3_client(load_settings()), logins):
+        print(sentence)

@@ -1,0 +1,107 @@
+"""`stocks status --cluster` and `stocks doctor --cluster`: what runs, what comes next, what failed, what to type."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from stocks.cli.checks import Check
+from stocks.cli.report import Reporter
+from stocks.cluster import Cluster, WorkflowState
+from stocks.errors import ConfigError, DataError, StocksError
+
+_TEMPLATES = {"stocks-gold", "stocks-ingest", "stocks-replay"}
+
+
+def show_cluster(report: Reporter, cluster: Cluster | None = None, *, now: datetime | None = None) -> None:
+    """Workflows and schedules.
+
+    Args:
+        report: Told of them.
+        cluster: The cluster; the one that kubectl talks to where None.
+        now: The moment to look ahead from (aware).
+    """
+    cluster = cluster or Cluster.connect()
+    now = now or datetime.now(UTC)
+    workflows = cluster.workflows()
+    report.rows(
+        "workflow",
+        ["workflow", "phase", "pods", "started_at", "seconds", "message"],
+        [[w.name, w.phase, w.progress, w.started_at, w.seconds, w.message] for w in workflows],
+        title=f"Workflows in {cluster.namespace}",
+    )
+    report.rows(
+        "schedule",
+        ["schedule", "cron", "timezone", "suspended", "last_at", "next_at"],
+        [
+            [cron.name, ", ".join(cron.schedules), cron.timezone, cron.is_suspended, cron.last_at, cron.next_at(now)]
+            for cron in cluster.crons()
+        ],
+        title="Schedules",
+    )
+    if not workflows:
+        report.say(f"No workflows yet: argo -n {cluster.namespace} submit --from workflowtemplate/stocks-ingest")
+    for workflow in workflows:
+        if workflow.is_failed:
+            report.say(f"What failed: argo -n {cluster.namespace} get {workflow.name}")
+
+
+def check_cluster(cluster: Cluster | None = None, *, now: datetime | None = None) -> list[Check]:
+    """Checks that the cluster answers, has the templates, will start on its schedule, and ended its last run well."""
+    try:
+        cluster = cluster or Cluster.connect()
+        templates = cluster.templates()
+    except StocksError as error:
+        return [Check(name="cluster", error=error)]
+    return [
+        Check(name="cluster", detail=f"answers; namespace {cluster.namespace}"),
+        _templates(templates, cluster.namespace),
+        *_schedules(cluster, now or datetime.now(UTC)),
+        *_last_runs(cluster),
+    ]
+
+
+def _templates(found: list[str], namespace: str) -> Check:
+    if missing := sorted(_TEMPLATES - set(found)):
+        return Check(
+            name="templates",
+            error=ConfigError(
+                f"There is no WorkflowTemplate {', '.join(missing)}.",
+                hint=f"kubectl -n {namespace} apply --server-side -f workflows/rendered",
+            ),
+        )
+    return Check(name="templates", detail=", ".join(found))
+
+
+def _schedules(cluster: Cluster, now: datetime) -> list[Check]:
+    checks = []
+    for cron in cluster.crons():
+        start = cron.next_at(now)
+        if cron.conditions:
+            error: StocksError | None = ConfigError(f"Argo says: {'; '.join(cron.conditions)}.")
+        elif cron.is_suspended:
+            error = ConfigError("It is suspended.", hint=f"argo -n {cluster.namespace} cron resume {cron.name}")
+        else:
+            error = None
+        detail = f"starts next at {start:%Y-%m-%d %H:%M %Z}" if start else "never starts"
+        checks.append(Check(name=cron.name, detail=detail, error=error))
+    return checks or [Check(name="schedule", error=ConfigError("There is no CronWorkflow: nothing runs by itself."))]
+
+
+def _last_runs(cluster: Cluster) -> list[Check]:
+    """The newest workflow of each template."""
+    newest: dict[str, WorkflowState] = {}
+    for workflow in cluster.workflows():
+        newest.setdefault(workflow.template, workflow)
+    checks = []
+    for template, workflow in sorted(newest.items()):
+        error = None
+        if workflow.is_failed:
+            error = DataError(
+                f"{workflow.name} ended as {workflow.phase}: {workflow.message or 'no message'}.",
+                hint=f"argo -n {cluster.namespace} get {workflow.name}; "
+                f"when it is mended: argo -n {cluster.namespace} retry {workflow.name}",
+            )
+        checks.append(
+            Check(name=f"last {template}", detail=f"{workflow.name} {workflow.phase} {workflow.progress}", error=error)
+        )
+    return checks

@@ -1,0 +1,85 @@
+"""What must be there before the first migration: the three logins and the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+from psycopg import sql
+
+from stocks.errors import ConfigError
+from stocks.warehouse.connection import Connection, Role, Warehouse, connection_faults
+
+# Whatever the server was made with, text is UTF-8 and sorts by code point: the same on every machine.
+_TEXT = sql.SQL("encoding 'UTF8' locale 'C' locale_provider builtin builtin_locale 'C.UTF-8'")
+
+
+def create_database(connection: Connection, database: str, passwords: Mapping[Role, str]) -> None:
+    """Makes the logins and the database where they are missing, and sets the passwords.
+
+    Args:
+        connection: A superuser's, in autocommit mode.
+        database: Its name; stocks_owner owns it.
+        passwords: One for each role.
+    """
+    member_of = None
+    for role in reversed(Role):
+        # Hashed here, so that no password ever stands in a statement that the server may log.
+        verifier = connection.pgconn.encrypt_password(
+            passwords[role].encode(), role.encode(), b"scram-sha-256"
+        ).decode()
+        if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
+            connection.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+        connection.execute(
+            sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(verifier))
+        )
+        if member_of:
+            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(member_of), sql.Identifier(role)))
+        member_of = role
+    if not database_exists(connection, database):
+        statement = sql.SQL("create database {} owner {} template template0 {}")
+        connection.execute(statement.format(sql.Identifier(database), sql.Identifier(Role.OWNER), _TEXT))
+
+
+def database_exists(connection: Connection, database: str) -> bool:
+    """Whether the server has a database of that name; it is made last, so the logins are there, too."""
+    return connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is not None
+
+
+def bootstrap(logins: Path) -> str:
+    """Brings a server to where `stocks migrate` can begin; the superuser's connection is libpq's (PGHOST, PGPASSWORD…).
+
+    Args:
+        logins: Folder with a file for each login, which holds its STOCKS_WAREHOUSE_URL.
+
+    Returns:
+        The database's name.
+
+    Raises:
+        ConfigError: The logins are not those of the three roles in one database, or the superuser is refused.
+        WarehouseUnavailable: The server can't be reached.
+    """
+    urls = [urlsplit(Warehouse(_read(file)).url) for file in sorted(logins.iterdir()) if file.is_file()]
+    passwords = {unquote(url.username or ""): unquote(url.password or "") for url in urls}
+    databases = {unquote(url.path.removeprefix("/")) for url in urls}
+    if passwords.keys() != set(Role) or not all(passwords.values()) or len(databases) != 1:
+        raise ConfigError(
+            f"The folder {logins} does not hold the logins of one database.",
+            hint=f"It needs a file for each of {', '.join(Role)}, with the STOCKS_WAREHOUSE_URL of that login.",
+        )
+    (database,) = databases
+    with (
+        connection_faults("that PGHOST names"),
+        psycopg.connect(autocommit=True, connect_timeout=10, application_name="stocks bootstrap") as connection,
+    ):
+        create_database(connection, database, {role: passwords[role] for role in Role})
+    return database
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The login {file} can't be read.") from error

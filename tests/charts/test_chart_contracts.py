@@ -1,0 +1,131 @@
+"""Names that charts, settings, images and workflows agree on."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from tests.charts.rendering import CHARTS, DEFAULTS, ROOT, containers, named, pods, render
+
+from stocks.gold.build import BUILD_SCHEMA
+from stocks.gold.dbt import environment
+from stocks.settings import Settings
+from stocks.warehouse import Role, Warehouse
+
+LOGINS = {"owner": Role.OWNER, "writer": Role.WRITER, "reader": Role.READER}
+
+
+def stocks(scenario: str = "default") -> list[dict[str, Any]]:
+    return render(CHARTS / "stocks" / "ci" / f"{scenario}-values.yaml")
+
+
+def login(name: str, objects: list[dict[str, Any]]) -> str:
+    secret = named(objects, "Secret", f"warehouse-{name}")
+    return base64.b64decode(secret["data"]["STOCKS_WAREHOUSE_URL"]).decode()
+
+
+def test_configmap_and_secrets_carry_the_names_of_the_settings() -> None:
+    objects = stocks("alphavantage")
+    keys = list(named(objects, "ConfigMap", "stocks-settings")["data"])
+    keys += [k for name in ("stocks-provider", "bronze-writer") for k in named(objects, "Secret", name)["data"]]
+    warehouse = {key for name in LOGINS for key in named(objects, "Secret", f"warehouse-{name}")["data"]}
+    assert sorted([*keys, *warehouse]) == sorted(name.upper() for name in Settings.model_fields)
+
+
+@pytest.mark.parametrize("scenario", ["default", "sample-api", "alphavantage", "existing"])
+def test_the_settings_understand_the_configmap(scenario: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in named(stocks(scenario), "ConfigMap", "stocks-settings")["data"].items():
+        assert isinstance(value, str)
+        monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    expected = {
+        "default": "https://www.alphavantage.co/query",
+        "sample-api": "http://sample-api:8089/query",
+    }.get(scenario, "https://www.alphavantage.co/query")
+    assert settings.stocks_provider_url == expected
+    assert settings.store_url.startswith("s3://")
+
+
+@pytest.mark.parametrize("name", LOGINS)
+def test_each_login_is_its_own_role(name: str) -> None:
+    url = urlsplit(login(name, stocks()))
+    assert (url.username, url.hostname, url.port, url.path) == (LOGINS[name], "postgres", 5432, "/stocks")
+
+
+def test_the_dbt_image_is_parsed_with_what_a_pod_will_have() -> None:
+    dockerfile = (ROOT / "images/dbt/Dockerfile").read_text()
+    (line,) = re.findall(r"^RUN (PGHOST=.*?) \\$", dockerfile, re.MULTILINE)
+    at_build = dict(word.split("=", 1) for word in line.split())
+    in_a_pod = environment(Warehouse(login("owner", stocks())), schema=BUILD_SCHEMA)
+    profile = (ROOT / "dbt/profiles.yml").read_text()
+    read = {name for name in re.findall(r"env_var\('(\w+)'", profile) if not name.startswith("DBT_")}
+    assert at_build.keys() == read
+    assert {name: in_a_pod[name] for name in read} == at_build
+
+
+def test_the_database_server_keeps_its_data_on_the_volume() -> None:
+    (pod,) = [spec for name, spec in pods(render(DEFAULTS["postgres"])).items() if name.startswith("StatefulSet")]
+    (container,) = pod["containers"]
+    # PostgreSQL 18's image keeps them in 18/docker below this folder; below .../data they would be lost.
+    assert [m["mountPath"] for m in container["volumeMounts"] if m["name"] == "data"] == ["/var/lib/postgresql"]
+    assert "PGDATA" not in {each["name"] for each in container["env"]}
+
+
+@pytest.mark.parametrize(("chart", "ports"), [("postgres", [5432]), ("rustfs", [9000, 9001]), ("dashboard", [8501])])
+def test_services_have_the_names_and_ports_that_others_use(chart: str, ports: list[int]) -> None:
+    objects = render(DEFAULTS[chart])
+    assert [port["port"] for port in named(objects, "Service", chart)["spec"]["ports"]] == ports
+
+
+def test_every_reference_between_the_charts_leads_somewhere() -> None:
+    objects = [each for values in DEFAULTS.values() for each in render(values)]
+    there = {(each["kind"], each["metadata"]["name"]): set(each.get("data", {})) for each in objects}
+    for name, pod in pods(objects).items():
+        for container in containers(pod):
+            for entry in container.get("env", []):
+                for kind, reference in entry.get("valueFrom", {}).items():
+                    kind = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}[kind]
+                    assert reference["key"] in there[kind, reference["name"]], name
+            for source in container.get("envFrom", []):
+                for kind, reference in source.items():
+                    kind = {"secretRef": "Secret", "configMapRef": "ConfigMap"}[kind]
+                    assert reference.get("optional") or (kind, reference["name"]) in there, name
+        for volume in pod.get("volumes", []):
+            sources = [s["secret"] for s in volume.get("projected", {}).get("sources", [])]
+            sources += [{**volume["secret"], "name": volume["secret"]["secretName"]}] if "secret" in volume else []
+            for source in sources:
+                assert {item["key"] for item in source.get("items", [])} <= there["Secret", source["name"]], name
+
+
+def test_argo_finds_its_repository_and_its_semaphore() -> None:
+    objects = stocks()
+    repositories = named(objects, "ConfigMap", "artifact-repositories")
+    default = repositories["metadata"]["annotations"]["workflows.argoproj.io/default-artifact-repository"]
+    s3 = yaml.safe_load(repositories["data"][default])["s3"]
+    assert (s3["bucket"], s3["endpoint"], s3["insecure"]) == ("argo-artifacts", "rustfs:9000", True)
+    for reference in (s3["accessKeySecret"], s3["secretKeySecret"]):
+        assert reference["key"] in named(objects, "Secret", reference["name"])["data"]
+    assert named(objects, "ConfigMap", "stocks-locks")["data"] == {"provider": "1"}
+    cloud = named(stocks("existing"), "ConfigMap", "artifact-repositories")["data"][default]
+    assert yaml.safe_load(cloud)["s3"]["endpoint"] == "s3.eu-central-1.amazonaws.com"
+    assert yaml.safe_load(cloud)["s3"]["insecure"] is False
+
+
+def test_the_jobs_are_hooks_that_leave_nothing_behind() -> None:
+    for job in [each for each in stocks() if each["kind"] == "Job"]:
+        notes = job["metadata"]["annotations"]
+        assert notes["helm.sh/hook"] == "post-install,post-upgrade"
+        assert notes["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+
+
+def test_the_images_versions_are_the_packages() -> None:
+    version = re.search(r'^version = "(.*)"', (ROOT / "images/pipeline/pyproject.toml").read_text(), re.MULTILINE)
+    assert version
+    for chart in ("stocks", "dashboard"):
+        assert yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())["appVersion"] == version[1]
+    for dockerfile in (ROOT / "images").glob("*/Dockerfile"):
+        assert f"ARG VERSION={version[1]}\n" in dockerfile.read_text()

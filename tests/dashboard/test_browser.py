@@ -1,0 +1,233 @@
+"""The dashboard in a real browser: every page opens, clicks do something, charts are drawn, the console stays quiet."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.dashboard.conftest import APP
+from tests.dashboard.gate import gated
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPTIONS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+MILLISECONDS = 30_000
+# Streamlit looks for its own address beneath the page's before it looks at the root.
+_LOOKS_FOR_ITS_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def served(gold_url: str) -> Iterator[tuple[str, object]]:
+    """The address of a running dashboard, and the gate between it and its warehouse."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with gated(gold_url) as (gate, url):
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", APP, f"--server.port={port}"],
+            env={**os.environ, "STOCKS_WAREHOUSE_URL": url},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            address = f"http://localhost:{port}"
+            await_health(f"{address}/_stcore/health")
+            yield address, gate
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def await_health(address: str) -> None:
+    """Waits until a server says that it is well."""
+    for _ in range(200):
+        try:
+            with urllib.request.urlopen(address, timeout=5) as answer:
+                assert answer.status == 200
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the dashboard did not start")
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A headless browser."""
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What the console and the network complain about."""
+    return []
+
+
+@pytest.fixture
+def tab(chromium, faults: list[str]):
+    """A fresh visitor's tab; whatever goes wrong in it is a fault."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(MILLISECONDS)
+
+    def on_console(message) -> None:
+        is_known = _LOOKS_FOR_ITS_ROOT.search(message.location.get("url", ""))
+        if message.type == "error" and not is_known:
+            faults.append(message.text)
+
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("requestfailed", lambda request: faults.append(f"failed: {request.url}"))
+    yield page
+    context.close()
+
+
+def settle(page) -> None:
+    """Waits until the script has ended and nothing on the page is stale."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_function("!document.querySelector('[data-stale=true]')")
+
+
+def charts(page) -> int:
+    """Charts that have been drawn: with marks, not just a frame."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stVegaLiteChart]')].filter(chart => {
+            const canvas = chart.querySelector('canvas');
+            if (canvas) return canvas.width > 50 && canvas.height > 50;
+            return chart.querySelector('.mark-rect path, .mark-line path, .mark-area path, .mark-rule line') !== null;
+        }).length"""
+    )
+
+
+def await_charts(page, number: int) -> None:
+    """Waits until so many charts are drawn."""
+    for _ in range(100):
+        if charts(page) >= number:
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{charts(page)} of {number} charts are drawn")
+
+
+@pytest.mark.parametrize(
+    ("address", "title", "drawn"),
+    [
+        ("/", "Overview", 0),
+        ("/compare?symbols=AAPL&symbols=IBM&benchmark=MSFT", "Compare", 3),
+        ("/stock?symbol=IBM&horizon=Max", "Stock", 5),
+        ("/market", "Market", 3),
+        ("/health", "Health", 0),
+    ],
+)
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_opens_and_draws(
+    tab,
+    served,
+    faults: list[str],
+    address: str,
+    title: str,
+    drawn: int,
+    width: int,
+    scheme: str,
+) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    tab.goto(served[0] + address)
+    tab.get_by_role("heading", name=title, level=1, exact=True).wait_for()
+    settle(tab)
+    await_charts(tab, drawn)
+    if drawn == 0:
+        tab.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+    main = tab.locator("[data-testid=stMain]")
+    assert main.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), "it scrolls sideways"
+    assert faults == []
+
+
+def test_a_visitor_clicks_through_all_pages(tab, served, faults: list[str]) -> None:
+    tab.goto(served[0])
+    settle(tab)
+    for title in ("Compare", "Stock", "Market", "Health", "Overview"):
+        tab.get_by_test_id("stTopNavLink").filter(has_text=title).click()
+        tab.get_by_role("heading", name=title, level=1, exact=True).wait_for()
+        settle(tab)
+    assert faults == []
+
+
+def test_clicks_change_the_chart_and_the_address(tab, served, faults: list[str]) -> None:
+    tab.goto(f"{served[0]}/stock?symbol=AAPL")
+    settle(tab)
+    tab.get_by_text("A candle a day.").wait_for()
+    tab.get_by_role("radio", name="Max", exact=True).or_(
+        tab.get_by_role("button", name="Max", exact=True)
+    ).first.click()
+    tab.get_by_text("A candle a month.").wait_for()
+    tab.get_by_role("radio", name="As traded").or_(tab.get_by_role("button", name="As traded")).first.click()
+    tab.get_by_text("a split looks like a fall").wait_for()
+    tab.wait_for_url(re.compile(r"(?=.*symbol=AAPL|(?!.*symbol=))(?=.*horizon=Max)(?=.*basis=raw)"))
+    shared = tab.url
+    other = tab.context.new_page()
+    other.goto(shared)
+    other.get_by_text("A candle a month.").wait_for()
+    other.get_by_text("a split looks like a fall").wait_for()
+    tab.go_back()
+    tab.get_by_text("Prices and volumes before a split are given").wait_for()
+    assert faults == []
+
+
+def test_the_search_is_in_the_address(tab, served, faults: list[str]) -> None:
+    tab.goto(served[0])
+    settle(tab)
+    tab.get_by_placeholder("Symbol or company").fill("machines")
+    tab.get_by_placeholder("Symbol or company").press("Enter")
+    tab.wait_for_url(re.compile("search=machines"))
+    settle(tab)
+    tab.get_by_test_id("stMetric").filter(has_text=re.compile(r"Symbols\s*1$")).wait_for()
+    assert faults == []
+
+
+def test_the_csv_holds_the_whole_range(tab, served, faults: list[str], tmp_path: Path) -> None:
+    tab.goto(f"{served[0]}/stock?symbol=IBM&horizon=Max")
+    settle(tab)
+    tab.get_by_test_id("stExpander").filter(has_text="Table").locator("summary").click()
+    with tab.expect_download() as download:
+        tab.get_by_test_id("stExpander").filter(has_text="Table").get_by_role("button", name="CSV", exact=True).click()
+    download.value.save_as(tmp_path / "bars.csv")
+    lines = (tmp_path / "bars.csv").read_text().splitlines()
+    assert download.value.suggested_filename == "IBM_bars.csv"
+    assert len(lines) == 3270 + 1
+    assert lines[0].startswith("price_date,open,high,low,close")
+
+
+def test_an_open_page_recovers_by_itself(tab, served, faults: list[str]) -> None:
+    address, gate = served
+    tab.goto(f"{address}/stock?symbol=MSFT")
+    settle(tab)
+    gate.shut()
+    try:
+        tab.get_by_role("heading", name="The warehouse can't be reached").wait_for()
+    finally:
+        gate.open()
+    tab.get_by_role("heading", name="Microsoft Corporation (MSFT)").wait_for()
+    await_charts(tab, 5)
+    assert "Traceback" not in tab.content()
+    assert faults == []

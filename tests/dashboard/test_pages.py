@@ -1,0 +1,247 @@
+"""Pages by Streamlit's own test harness: what they show, what the address holds, what happens when nothing is there."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import streamlit as st
+from stocks_dashboard import warehouse
+from streamlit.testing.v1 import AppTest
+from tests.dashboard.conftest import Copy, OpenPage
+from tests.dashboard.gate import gated
+
+PAGES = ["", "compare", "stock", "market", "health"]
+
+
+def texts(app: AppTest) -> str:
+    """All that a page says, in one text."""
+    kinds = ("title", "subheader", "caption", "markdown", "info", "warning", "error", "success", "metric")
+    return "\n".join(
+        f"{each.label}: {each.value}" if kind == "metric" else str(each.value)
+        for kind in kinds
+        for each in app.get(kind)
+    )
+
+
+def assert_sound(app: AppTest) -> None:
+    """The page shows its content: no exception, and no message about a failure."""
+    assert not app.exception
+    assert "failed" not in app.title[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_its_content(open_page: OpenPage, gold_url: str, page: str) -> None:
+    app = open_page(gold_url, page)
+    assert_sound(app)
+    assert app.title[0].value == (page.capitalize() or "Overview")
+    assert "2013-03-01" in texts(app)
+
+
+def test_the_search_narrows_the_overview(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url)
+    assert app.dataframe[0].value.shape[0] == 5
+    app.text_input(key="search").input("machines").run()
+    assert list(app.dataframe[0].value["symbol"]) == ["IBM"]
+    app.text_input(key="search").input("no such company").run()
+    assert "No symbol matches" in texts(app)
+    assert_sound(app)
+
+
+@pytest.mark.parametrize("text", ["'", "\\", "%", "'; drop table gold.dim_stock; --", "\0", "${order}"])
+def test_the_search_takes_any_text(open_page: OpenPage, gold_url: str, text: str) -> None:
+    app = open_page(gold_url)
+    app.text_input(key="search").input(text).run()
+    assert_sound(app)
+
+
+def test_the_overview_has_an_order_and_a_sector(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, order="volatility", sector="Information Technology")
+    assert list(app.dataframe[0].value["symbol"]) == ["AAPL", "MSFT", "IBM"]
+
+
+def test_the_address_says_what_is_compared(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "compare", symbols=["IBM", "FB"], benchmark="AAPL", horizon="6M")
+    assert app.multiselect(key="symbols").value == ["IBM", "FB"]
+    assert "Relative to AAPL" in texts(app)
+    assert set(app.dataframe[0].value["symbol"]) == {"IBM", "FB", "AAPL"}
+    assert "100 on 2012-09-04" in texts(app)
+
+
+def test_a_choice_is_written_to_the_address(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock")
+    app.selectbox(key="symbol").select("GOOG").run()
+    app.button_group(key="basis").set_value("total").run()
+    assert app.query_params["symbol"] == "GOOG"
+    assert app.query_params["basis"] == "total"
+    assert "Alphabet Inc. Class C (GOOG)" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("page", "parameters"),
+    [
+        ("", {"sector": "'; drop schema gold; --", "order": "nothing"}),
+        ("compare", {"symbols": ["NOPE", "IBM", "IBM", "x'y"], "benchmark": "NOPE", "horizon": "-1"}),
+        ("compare", {"horizon": "Custom", "from": "2013-13-45", "to": "yesterday"}),
+        ("stock", {"symbol": "NOPE'--", "horizon": "9Y", "basis": "half", "z": "many", "average": "7", "log": "maybe"}),
+        ("stock", {"symbol": "FB", "horizon": "Custom", "from": "1900-01-01", "to": "2999-01-01"}),
+        ("stock", {"symbol": "FB", "horizon": "Custom", "from": "2013-02-01", "to": "2012-06-01"}),
+        ("market", {"symbols": ["IBM"], "measure": "luck", "sector": "Moon"}),
+        ("health", {"failing": "perhaps"}),
+    ],
+)
+def test_an_address_that_makes_no_sense_gives_a_page(
+    open_page: OpenPage, gold_url: str, page: str, parameters: dict[str, str]
+) -> None:
+    assert_sound(open_page(gold_url, page, **parameters))
+
+
+def test_days_of_another_symbol_move_into_the_range(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(
+        gold_url, "stock", **{"symbol": "IBM", "horizon": "Custom", "from": "2001-01-02", "to": "2012-06-29"}
+    )
+    assert app.date_input(key="days").value == (date(2001, 1, 2), date(2012, 6, 29))
+    app.selectbox(key="symbol").select("FB").run()
+    assert_sound(app)
+    assert app.date_input(key="days").value == (date(2012, 5, 18), date(2012, 6, 29))
+
+
+def test_a_range_without_a_bar_says_so(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", **{"horizon": "Custom", "from": "2012-12-25", "to": "2012-12-25"})
+    assert_sound(app)
+    assert "There is no bar in this range" in texts(app)
+
+
+def test_symbols_without_a_common_day_say_so(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(
+        gold_url, "compare", **{"symbols": ["FB", "IBM"], "horizon": "Custom", "from": "2005-01-03", "to": "2006-01-03"}
+    )
+    assert_sound(app)
+    assert "no day in common" in texts(app)
+
+
+def test_a_symbol_without_a_year_of_bars_shows_a_dash(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", symbol="FB")
+    assert "Volatility: —" in texts(app)
+    assert "Not before 252 returns are known" in texts(app)
+
+
+def test_without_an_address_the_page_names_the_variable(open_page: OpenPage) -> None:
+    app = open_page(None)
+    assert app.title[0].value == "The dashboard's settings are wrong"
+    assert "STOCKS_WAREHOUSE_URL" in texts(app)
+    assert not app.exception
+
+
+@pytest.mark.parametrize("url", ["http://example.org", "postgresql://", "nonsense"])
+def test_an_address_of_no_warehouse_is_said_to_be_wrong(open_page: OpenPage, url: str) -> None:
+    app = open_page(url)
+    assert app.title[0].value in ("The dashboard's settings are wrong", "The warehouse can't be reached")
+    assert not app.exception
+
+
+def test_a_refused_login_is_said_to_be_wrong(open_page: OpenPage, gold_url: str) -> None:
+    head, tail = gold_url.rsplit("@", 1)
+    app = open_page(f"{head}x@{tail}")
+    assert app.title[0].value == "The dashboard's settings are wrong"
+    assert "refused" in texts(app)
+    assert head.rsplit(":", 1)[1] not in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_warehouse_that_is_down_gives_a_page_and_comes_back(open_page: OpenPage, gold_url: str, page: str) -> None:
+    with gated(gold_url) as (gate, url):
+        app = open_page(url, page)
+        assert_sound(app)
+        gate.shut()
+        st.cache_data.clear()
+        app.run()
+        assert not app.exception
+        assert app.title[0].value == "The warehouse can't be reached"
+        assert "by itself" in texts(app)
+        gate.open()
+        app.run()
+        assert app.title[0].value == (page.capitalize() or "Overview")
+
+
+def test_a_warehouse_without_gold_says_how_to_fill_it(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change("drop schema gold cascade")
+    app = open_page(gold_copy.reader)
+    assert app.title[0].value == "There is nothing to show yet"
+    assert "make run" in texts(app)
+
+
+def test_gold_that_was_never_published_is_nothing_to_show(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change("update ops.gold_build set published_at = null")
+    assert open_page(gold_copy.reader).title[0].value == "There is nothing to show yet"
+
+
+def test_empty_gold_leaves_the_health_page(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change("truncate gold.fact_adjusted_prices, gold.mart_stock_summary, gold.fact_weekly_prices")
+    for page in ("", "compare", "stock", "market"):
+        app = open_page(gold_copy.reader, page)
+        assert "make run" in texts(app), page
+        assert not app.exception
+    app = open_page(gold_copy.reader, "health")
+    assert_sound(app)
+    assert "Runs" in texts(app)
+
+
+def test_a_failed_build_is_shown_with_its_message(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change(
+        "insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, finished_at, message)"
+        " select run_id, load_id, fingerprint, false, now(), 'prices_have_a_stock on fact: 7 rows.' from ops.gold_build"
+        " limit 1"
+    )
+    app = open_page(gold_copy.reader, "health")
+    assert "The latest build of gold failed" in texts(app)
+    assert app.code[0].value == "prices_have_a_stock on fact: 7 rows."
+
+
+def test_late_refused_and_restated_data_are_shown(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change(
+        "update gold.mart_stock_summary set is_stale = true, expected_last_date = '2013-03-04' where symbol = 'IBM'",
+        "insert into silver.rejected_bar values ('k', 'IBM', 'daily', '2013-03-04', 'high_below_low', 'high 1 < low 2',"
+        " '{}', now())",
+        "insert into silver.restatement values ('IBM', 'daily', now(), 7, '2013-01-02', '2013-02-01', 0.5, 'k')",
+        "insert into ops.api_budget values ('alphavantage:1a2b', '2026-11-20', 25, now(), now())",
+    )
+    app = open_page(gold_copy.reader, "health")
+    assert_sound(app)
+    assert "1 of 5 symbols late" in texts(app)
+    assert "Requests, latest day: 25 of 25" in texts(app)
+    cells = " ".join(frame.value.to_csv() for frame in app.dataframe)
+    assert all(each in cells for each in ("high_below_low", "0.5", "alphavantage:1a2b"))
+    assert "A bar of 2013-03-04 is expected" in texts(open_page(gold_copy.reader, "stock", symbol="IBM"))
+
+
+def test_unchanged_gold_is_never_read_twice_and_a_new_build_at_once(open_page: OpenPage, gold_copy: Copy) -> None:
+    with gated(gold_copy.reader) as (gate, url):
+        app = open_page(url)
+        # The pulse is asked again when its time is up: each time it is one connection.
+        before = gate.connections
+        app.run()
+        assert gate.connections - before <= 1
+        gold_copy.change("update gold.mart_stock_summary set close = 12345.67 where symbol = 'IBM'")
+        warehouse._pulse.clear()
+        app.run()
+        assert 12345.67 not in list(app.dataframe[0].value["close"])
+        gold_copy.change(
+            "insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, published_at)"
+            " select run_id, load_id, fingerprint, false, now() from ops.gold_build limit 1"
+        )
+        warehouse._pulse.clear()
+        app.run()
+        assert 12345.67 in list(app.dataframe[0].value["close"])
+
+
+def test_a_fault_of_the_dashboard_shows_no_trace(open_page: OpenPage, gold_copy: Copy) -> None:
+    gold_copy.change("alter table gold.mart_stock_summary alter column recent_adjusted_closes type text using 'x'")
+    app = open_page(gold_copy.reader)
+    assert not app.exception
+    assert "Traceback" not in texts(app)
+
+
+def test_a_statement_that_takes_too_long_is_given_up(gold_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "statement_timeout%3D" in warehouse._tuned(gold_url)
+    assert "default_transaction_read_only%3Don" in warehouse._tuned(gold_url)

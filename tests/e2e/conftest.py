@@ -1,0 +1,62 @@
+"""The cluster that kubectl talks to, with the platform in it.
+
+These tests start workflows there: they run by `make e2e` (STOCKS_TEST_CLUSTER=1) alone, never by `make test`.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from kubernetes import client, config
+from tests.e2e.platform import NAMESPACE, Platform
+from urllib3.exceptions import HTTPError
+
+from stocks.warehouse import Warehouse
+
+
+@pytest.fixture(scope="session")
+def platform() -> Platform:
+    """The platform, where there is one."""
+    if os.environ.get("STOCKS_TEST_CLUSTER") != "1":
+        pytest.skip("starts workflows in a cluster: `make e2e`")
+    try:
+        config.load_kube_config()
+        found = client.CustomObjectsApi().list_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", NAMESPACE, "workflowtemplates"
+        )
+    except (config.ConfigException, client.ApiException, HTTPError) as error:
+        pytest.skip(f"the cluster that kubectl talks to has no Argo, or there is none: {type(error).__name__}")
+    if not found["items"]:
+        pytest.skip("the cluster that kubectl talks to has no WorkflowTemplates of ours: `make up`")
+    return Platform()
+
+
+@pytest.fixture(scope="session")
+def reader(platform: Platform) -> Iterator[Warehouse]:
+    """The warehouse as the dashboard sees it, by a port-forward."""
+    secret = client.CoreV1Api().read_namespaced_secret("warehouse-reader", NAMESPACE)
+    with forwarded(base64.b64decode(secret.data["STOCKS_WAREHOUSE_URL"]).decode()) as url:
+        yield Warehouse(url)
+
+
+@contextlib.contextmanager
+def forwarded(url: str) -> Iterator[str]:
+    """The URL of the cluster's PostgreSQL, by a free port of this machine."""
+    command = ["kubectl", "--namespace", NAMESPACE, "port-forward", "service/postgres", ":5432"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"127\.0\.0\.1:(\d+)", process.stdout.readline())
+        assert found is not None, "kubectl port-forward did not say its port"
+        try:
+            parts = urlsplit(url)
+            login = parts.netloc.rpartition("@")[0]
+            yield urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{found[1]}"))
+        finally:
+            process.terminate()

@@ -1,0 +1,169 @@
+"""Argo's objects over an API that a test plays."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import MaxRetryError
+
+from stocks.cli.cluster import check_cluster, show_cluster
+from stocks.cluster import Cluster
+from stocks.errors import ClusterUnavailable, ConfigError, DataError, StocksError
+
+RUN = uuid.UUID("11111111-2222-3333-4444-555555555555")
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TEMPLATES = ["stocks-gold", "stocks-ingest", "stocks-replay"]
+
+
+def workflow(name: str, phase: str, started: str, *, template: str = "stocks-ingest", message: str = "") -> Any:
+    return {
+        "metadata": {"name": name},
+        "spec": {"workflowTemplateRef": {"name": template}},
+        "status": {"phase": phase, "startedAt": started, "finishedAt": None, "progress": "3/5", "message": message},
+    }
+
+
+def cron(**changes: Any) -> Any:
+    spec = {"schedules": ["30 18 * * 1-5"], "timezone": "America/New_York", **changes}
+    return {"metadata": {"name": "stocks-daily"}, "spec": spec, "status": {}}
+
+
+class Api:
+    """Custom objects by kind; remembers what was created."""
+
+    def __init__(self, **objects: list[Any]) -> None:
+        self.objects = {"workflowtemplates": [{"metadata": {"name": name}} for name in TEMPLATES], **objects}
+        self.created: list[Any] = []
+        self.fault: Exception | None = None
+
+    def create_namespaced_custom_object(self, group: str, version: str, namespace: str, plural: str, body: Any) -> Any:
+        if self.fault:
+            raise self.fault
+        if any(body["metadata"]["name"] == other["metadata"]["name"] for other in self.created):
+            raise ApiException(status=409, reason="AlreadyExists")
+        self.created.append(body)
+        return body
+
+    def list_namespaced_custom_object(self, group: str, version: str, namespace: str, plural: str) -> Any:
+        if self.fault:
+            raise self.fault
+        return {"items": self.objects.get(plural, [])}
+
+
+class Told:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[list[Any]]] = {}
+        self.said: list[str] = []
+
+    def rows(self, event: str, columns: Any, rows: Any, *, title: str = "") -> None:
+        self.tables[event] = [list(row) for row in rows]
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+def test_gold_is_started_from_its_template_once_a_run() -> None:
+    api = Api()
+    cluster = Cluster(api)
+    assert cluster.start_gold(RUN) == cluster.start_gold(RUN) == "stocks-gold-1111111122"
+    (created,) = api.created
+    assert created["spec"] == {"workflowTemplateRef": {"name": "stocks-gold"}}
+    assert cluster.start_gold(uuid.uuid4()) != "stocks-gold-1111111122"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (ApiException(status=403, reason="Forbidden"), ConfigError),
+        (ApiException(status=404, reason="Not Found"), ConfigError),
+        (ApiException(status=429, reason="Too Many Requests"), ClusterUnavailable),
+        (ApiException(status=503, reason="Service Unavailable"), ClusterUnavailable),
+        (ApiException(status=0, reason="Handshake failed"), ClusterUnavailable),
+        (MaxRetryError(None, "/apis", None), ClusterUnavailable),  # type: ignore[arg-type]
+    ],
+)
+def test_faults_of_the_api_are_told_apart(fault: Exception, kind: type[StocksError]) -> None:
+    api = Api()
+    api.fault = fault
+    for act in (lambda: Cluster(api).start_gold(RUN), Cluster(api).workflows):
+        with pytest.raises(kind):
+            act()
+
+
+def test_workflows_come_newest_first() -> None:
+    api = Api(
+        workflows=[
+            workflow("old", "Succeeded", "2026-11-22T18:30:00Z"),
+            workflow("new", "Running", "2026-11-23T11:59:00Z"),
+        ]
+    )
+    assert [state.name for state in Cluster(api).workflows()] == ["new", "old"]
+
+
+def test_status_says_what_runs_when_the_next_starts_and_what_to_type() -> None:
+    told = Told()
+    api = Api(
+        workflows=[
+            workflow("stocks-daily-1", "Failed", "2026-11-22T18:30:00Z", message="child failed"),
+            workflow("stocks-ingest-x", "Running", "2026-11-23T11:59:00Z"),
+        ],
+        cronworkflows=[cron()],
+    )
+    show_cluster(told, Cluster(api), now=NOW)  # type: ignore[arg-type]
+    assert [row[:3] for row in told.tables["workflow"]] == [
+        ["stocks-ingest-x", "Running", "3/5"],
+        ["stocks-daily-1", "Failed", "3/5"],
+    ]
+    (schedule,) = told.tables["schedule"]
+    assert schedule[-1].isoformat() == "2026-11-23T18:30:00-05:00"
+    assert told.said == ["What failed: argo -n stocks get stocks-daily-1"]
+
+
+def test_empty_cluster_says_how_to_begin() -> None:
+    told = Told()
+    show_cluster(told, Cluster(Api()), now=NOW)  # type: ignore[arg-type]
+    assert told.said == ["No workflows yet: argo -n stocks submit --from workflowtemplate/stocks-ingest"]
+
+
+def test_doctor_is_content_with_a_healthy_cluster() -> None:
+    api = Api(workflows=[workflow("w", "Succeeded", "2026-11-22T18:30:00Z")], cronworkflows=[cron()])
+    checks = check_cluster(Cluster(api), now=NOW)
+    assert [check.error for check in checks] == [None] * 4
+    assert any("2026-11-23 18:30 EST" in check.detail for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("api", "name", "kind", "hint"),
+    [
+        (Api(workflowtemplates=[], cronworkflows=[cron()]), "templates", ConfigError, "apply"),
+        (
+            Api(cronworkflows=[cron(suspend=True)]),
+            "stocks-daily",
+            ConfigError,
+            "argo -n stocks cron resume stocks-daily",
+        ),
+        (Api(), "schedule", ConfigError, ""),
+        (
+            Api(cronworkflows=[cron()], workflows=[workflow("w", "Failed", "2026-11-22T18:30:00Z", message="65")]),
+            "last stocks-ingest",
+            DataError,
+            "argo -n stocks retry w",
+        ),
+    ],
+)
+def test_doctor_names_what_is_wrong_and_what_to_type(api: Api, name: str, kind: type[StocksError], hint: str) -> None:
+    wrong = {check.name: check.error for check in check_cluster(Cluster(api), now=NOW) if check.error}
+    assert set(wrong) == {name}
+    assert isinstance(wrong[name], kind)
+    assert hint in str(wrong[name])
+
+
+def test_doctor_says_that_no_cluster_answers() -> None:
+    api = Api()
+    api.fault = ApiException(status=503, reason="Service Unavailable")
+    (check,) = check_cluster(Cluster(api), now=NOW)
+    assert isinstance(check.error, ClusterUnavailable)

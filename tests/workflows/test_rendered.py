@@ -1,0 +1,255 @@
+"""The manifests that are committed: current, valid, complete, and one with the steps and their commands."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import jsonschema
+import pytest
+import typer
+import yaml
+
+from stocks import errors, pipeline
+from stocks.cli.app import app
+from stocks.cluster.schedule import next_start
+from stocks.steps import REPLAY, REPORT, STEPS
+from stocks.trading_calendar import calendar_of
+from stocks_workflows.__main__ import FOLDER
+from stocks_workflows.container import DBT, PIPELINE
+from stocks_workflows.render import rendered
+
+Manifest = dict[str, Any]
+MANIFESTS: dict[str, Manifest] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+TEMPLATES = {name: manifest for name, manifest in MANIFESTS.items() if manifest["kind"] == "WorkflowTemplate"}
+SCHEMA = json.loads((Path(__file__).parent / "schemas" / "argo-workflows.json").read_text())
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+ALL_STEPS = {step.name: step for step in (*STEPS, REPLAY, REPORT)}
+PODS = [
+    pytest.param(manifest, template, id=f"{name}-{template['name']}")
+    for name, manifest in TEMPLATES.items()
+    for template in manifest["spec"]["templates"]
+    if "container" in template
+]
+
+
+def templates(manifest: Manifest) -> dict[str, Manifest]:
+    return {template["name"]: template for template in manifest["spec"]["templates"]}
+
+
+def tags(value: Any) -> list[str]:
+    """What stands between {{ and }} anywhere in a manifest."""
+    return [tag.strip() for tag in re.findall(r"\{\{(.*?)\}\}", json.dumps(value))]
+
+
+def names(parameters: Manifest) -> set[str]:
+    return {parameter["name"] for parameter in parameters.get("parameters", [])}
+
+
+def test_committed_manifests_are_current() -> None:
+    assert {path.name: path.read_text() for path in FOLDER.glob("*.yaml")} == rendered()
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_manifest_is_valid_by_argos_schema(name: str) -> None:
+    jsonschema.Draft7Validator(SCHEMA).validate(MANIFESTS[name])
+
+
+def test_schema_refuses_what_argo_does_not_know() -> None:
+    wrong = json.loads(json.dumps(MANIFESTS["stocks-gold"]))
+    wrong["spec"]["templates"][0]["retryStratgy"] = {"limit": 1}
+    assert not jsonschema.Draft7Validator(SCHEMA).is_valid(wrong)
+    assert not jsonschema.Draft7Validator(SCHEMA).is_valid({**MANIFESTS["stocks-gold"], "kind": "Workflow"})
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_reference_leads_somewhere(name: str) -> None:
+    spec = TEMPLATES[name]["spec"]
+    known = {"workflow.uid", "item"} | {f"workflow.parameters.{parameter}" for parameter in names(spec["arguments"])}
+    for template in spec["templates"]:
+        own = known | {f"inputs.parameters.{parameter}" for parameter in names(template.get("inputs", {}))}
+        for task in template.get("dag", {}).get("tasks", []):
+            outputs = templates(TEMPLATES[name]).get(task.get("template", ""), {}).get("outputs", {})
+            own |= {f"tasks.{task['name']}.outputs.parameters.{output}" for output in names(outputs)}
+        for tag in tags(template):
+            if tag.startswith("="):
+                expressions = re.findall(r"inputs\.parameters\['([\w-]+)'\]", tag)
+                assert expressions
+                assert {f"inputs.parameters.{found}" for found in expressions} <= own, tag
+            else:
+                assert tag in own, f"{name}, {template['name']}: {tag}"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_tasks_give_their_templates_exactly_the_inputs_that_these_have(name: str) -> None:
+    every = templates(TEMPLATES[name])
+    for template in every.values():
+        for task in template.get("dag", {}).get("tasks", []):
+            if reference := task.get("templateRef"):
+                target = templates(TEMPLATES[reference["name"]])[reference["template"]]
+            else:
+                target = every[task["template"]]
+            assert names(task.get("arguments", {})) == names(target.get("inputs", {})), task["name"]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_no_output_is_used_of_a_task_that_may_be_skipped(name: str) -> None:
+    for template in TEMPLATES[name]["spec"]["templates"]:
+        tasks = {task["name"]: task for task in template.get("dag", {}).get("tasks", [])}
+        for task in tasks.values():
+            for used in re.findall(r"tasks\.([\w-]+)\.outputs", json.dumps(task)):
+                assert "when" not in tasks[used]
+                assert "withParam" not in tasks[used]
+                assert task["depends"] == used, "it would run where its input is missing"
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_names_are_unique_and_short_enough_for_a_label(name: str) -> None:
+    found = [template["name"] for template in TEMPLATES[name]["spec"]["templates"]]
+    assert len(found) == len(set(found))
+    assert all(len(f"{name}-{template}") <= 40 for template in found)  # Argo adds a hash and a try
+
+
+def test_every_step_is_run_by_its_command_with_options_that_it_has() -> None:
+    seen = set()
+    for pod in PODS:
+        _, template = pod.values
+        assert template["container"]["command"] == ["stocks"]
+        name, *arguments = template["container"]["args"]
+        assert template["name"] == name
+        given = [re.sub(r"\{\{.*?\}\}", "", argument) for argument in arguments]
+        given = [f"{word}1" if word.startswith("--batch-size=") else word for word in given if word]
+        given = [word.replace("--run-id", "--run-id=00000000-0000-0000-0000-000000000000") for word in given]
+        with COMMANDS[name].make_context(name, given, resilient_parsing=False):
+            pass
+        seen.add(name)
+    assert seen == set(ALL_STEPS)
+
+
+def test_flags_that_an_expression_chooses_are_options_of_the_command() -> None:
+    (expression,) = (
+        argument
+        for argument in templates(TEMPLATES["stocks-gold"])["gold"]["container"]["args"]
+        if argument.startswith("{{=")
+    )
+    options = {option for parameter in COMMANDS["gold"].params for option in parameter.opts}
+    assert set(re.findall(r"--[\w-]+", expression)) == {"--full-refresh", "--if-changed"} <= options
+
+
+def test_ingest_runs_the_steps_in_their_order_and_a_batch_by_itself() -> None:
+    every = templates(MANIFESTS["stocks-ingest"])
+    outer = {task["name"]: task for task in every["main"]["dag"]["tasks"]}
+    inner = {task["name"]: task for task in every["batch"]["dag"]["tasks"]}
+    fanned = [step.name for step in STEPS if step.fan_out]
+    assert list(inner) == fanned == ["extract", "normalize"]
+    assert list(outer) == ["plan", "batches", "commit"]
+    assert outer["batches"]["withParam"] == "{{tasks.plan.outputs.parameters.batches}}"
+    assert "depends" not in inner["extract"]
+
+
+def test_failing_ticker_stops_neither_its_batch_nor_the_others() -> None:
+    every = templates(MANIFESTS["stocks-ingest"])
+    for name in ("main", "batch"):
+        assert every[name]["dag"]["failFast"] is False
+    tasks = {task["name"]: task for name in ("main", "batch") for task in every[name]["dag"]["tasks"]}
+    for name, awaited in (("normalize", "extract"), ("commit", "batches")):
+        ends = set(tasks[name]["depends"].split(" || "))
+        assert {f"{awaited}.{end}" for end in ("Succeeded", "Failed", "Errored")} <= ends
+    assert "batches.Skipped" in tasks["commit"]["depends"]  # nothing to fetch
+
+
+def test_gold_has_no_schedule_and_only_commit_may_start_it() -> None:
+    assert [m["metadata"]["name"] for m in MANIFESTS.values() if m["kind"] == "CronWorkflow"] == ["stocks-daily"]
+    assert MANIFESTS["stocks-daily"]["spec"]["workflowSpec"]["workflowTemplateRef"]["name"] == "stocks-ingest"
+    starters = [
+        pod.values[1]["name"]
+        for pod in PODS
+        if "--start-gold" in pod.values[1]["container"]["args"] or "serviceAccountName" in pod.values[1]
+    ]
+    assert starters == ["commit"]
+
+
+@pytest.mark.parametrize(("manifest", "template"), PODS)
+def test_pod_has_no_rights(manifest: Manifest, template: Manifest) -> None:
+    pod, container = manifest["spec"]["securityContext"], template["container"]["securityContext"]
+    assert pod["runAsNonRoot"] is True
+    assert pod["runAsUser"] == 10001
+    assert pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["allowPrivilegeEscalation"] is False
+    assert container["readOnlyRootFilesystem"] is True
+    assert container["capabilities"] == {"drop": ["ALL"]}
+
+
+@pytest.mark.parametrize(("manifest", "template"), PODS)
+def test_pod_has_limits_a_deadline_and_an_image_that_nobody_pulls(manifest: Manifest, template: Manifest) -> None:
+    container = template["container"]
+    assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+    assert "memory" in container["resources"]["limits"]
+    assert 0 < template["activeDeadlineSeconds"] <= manifest["spec"]["activeDeadlineSeconds"]
+    assert container["image"] == (DBT if template["name"] == "gold" else PIPELINE)
+    assert container["imagePullPolicy"] == "IfNotPresent"
+
+
+@pytest.mark.parametrize(("manifest", "template"), PODS)
+def test_pod_is_run_again_after_passing_faults_and_kills_alone(manifest: Manifest, template: Manifest) -> None:
+    retry = template["retryStrategy"]
+    codes = {int(code) for code in re.findall(r"\d+", retry["expression"].partition("[")[2])}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.StocksError)]
+    transient = {kind.exit_code for kind in kinds if issubclass(kind, errors.TransientError)}
+    terminal = {kind.exit_code for kind in kinds if issubclass(kind, errors.TerminalError)} - {70}
+    assert transient == {75} <= codes
+    assert not terminal & codes
+    assert codes - transient == {130, 137, 143}
+    assert retry["limit"] <= 5
+    assert {"duration", "factor", "maxDuration"} <= retry["backoff"].keys()
+
+
+def test_only_the_pod_that_asks_the_provider_queues_for_it() -> None:
+    queued = [pod.values[1]["name"] for pod in PODS if "synchronization" in pod.values[1]]
+    assert queued == [step.name for step in STEPS if step.needs_provider]
+
+
+def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
+    given = {
+        pod.values[1]["name"]: {
+            variable["valueFrom"]["secretKeyRef"]["name"] for variable in pod.values[1]["container"]["env"]
+        }
+        for pod in PODS
+    }
+    assert [name for name, secrets in given.items() if "warehouse-owner" in secrets] == ["gold"]
+    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["plan", "extract"]
+    assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {"extract", "normalize", "replay"}
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_workflow_ends_with_a_report_on_all_its_steps_and_cleans_up(name: str) -> None:
+    spec = TEMPLATES[name]["spec"]
+    report = templates(TEMPLATES[name])[spec["onExit"]]["container"]["args"]
+    tasks = [
+        task.get("templateRef", task)["template"]
+        for template in spec["templates"]
+        for task in template.get("dag", {}).get("tasks", [])
+    ]
+    reported = report[report.index("--steps") + 1].split(",")
+    assert sorted(reported) == sorted(task for task in tasks if task != "batch")
+    assert all(hasattr(pipeline, step) for step in reported)
+    assert spec["podGC"]["strategy"] == "OnPodSuccess"
+    assert {"secondsAfterSuccess", "secondsAfterFailure"} <= spec["ttlStrategy"].keys()
+    assert spec["synchronization"]["mutexes"]
+
+
+@pytest.mark.parametrize("day", ["2026-01-15", "2026-03-09", "2026-07-15", "2026-11-02"])
+def test_daily_run_starts_when_the_days_prices_are_settled(day: str) -> None:
+    spec = MANIFESTS["stocks-daily"]["spec"]
+    (schedule,) = spec["schedules"]
+    noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(spec["timezone"]))
+    start = next_start(schedule, spec["timezone"], noon)
+    assert start is not None
+    assert start.date() == noon.date()
+    for symbol in ("IBM", "TSCO.LON", "SHOP.TRT"):
+        assert calendar_of(symbol).settled_at(noon.date()) <= start
+    assert spec["concurrencyPolicy"] == "Forbid"
