@@ -37,9 +37,12 @@ class Copy:
 
 
 @pytest.fixture(scope="session")
-def gold_server(sample_instance: Instance) -> Iterator[EmbeddedPostgres]:
-    """The server that has the sample in gold."""
-    with EmbeddedPostgres(sample_instance.state).running() as server:
+def gold_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server that has the sample in gold. Not `sample_instance`: other tests see its server start and stop."""
+    own = Instance.make(tmp_path_factory.mktemp("gold") / "state")
+    ended = own.stocks("run", "--output", "json")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    with EmbeddedPostgres(own.state).running() as server:
         yield server
 
 

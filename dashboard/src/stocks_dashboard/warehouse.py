@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
@@ -12,6 +15,7 @@ import polars as pl
 import psycopg
 import streamlit as st
 from psycopg import errors
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from stocks_dashboard import queries
 from stocks_dashboard.errors import GoldMissing, QueryTooSlow, SettingsWrong, WarehouseUnavailable
@@ -24,6 +28,9 @@ PULSE_SECONDS = 3
 _CONNECT_SECONDS = 3
 _STATEMENT_SECONDS = 15
 _FRAMES_KEPT = 400  # of some 20 kB each
+_AT_ONCE = 4
+# ConnectorX opens a connection for each read; all visitors together may have so many.
+_connections = threading.BoundedSemaphore(12)
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +105,19 @@ def log_rows(statement: str, **parameters: Value) -> pl.DataFrame:
     return _frame(url, _pulse(url).log, render(statement, parameters))
 
 
+def prefetch(*reads: tuple[str, Mapping[str, Value]]) -> None:
+    """Brings the rows of several queries into the cache, side by side: half of a short read is its connection.
+
+    Args:
+        reads: Statements with their parameters, as for `rows`.
+
+    Raises:
+        DashboardError: The warehouse can't answer one of them.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, initializer=add_script_run_ctx, initargs=(None, get_script_run_ctx())) as pool:
+        list(pool.map(lambda read: rows(read[0], **read[1]), reads))
+
+
 @st.cache_data(max_entries=_FRAMES_KEPT, show_spinner=False)
 def _frame(url: str, version: int | str, statement: str) -> pl.DataFrame:
     """Reads; `version` is there to be a part of the cache's key."""
@@ -105,7 +125,8 @@ def _frame(url: str, version: int | str, statement: str) -> pl.DataFrame:
     try:
         # In place of half a minute of ConnectorX's retries.
         socket.create_connection((parts.hostname or "", parts.port or 5432), timeout=_CONNECT_SECONDS).close()
-        frame = connectorx.read_sql(_tuned(url), statement, return_type="polars")
+        with _connections:
+            frame = connectorx.read_sql(_tuned(url), statement, return_type="polars")
     except (OSError, RuntimeError) as error:
         text = str(error)
         _log.warning("query failed", extra={"reason": text, "version": version})

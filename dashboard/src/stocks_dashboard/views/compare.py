@@ -13,7 +13,7 @@ from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page_parts import choose_range, head, named, show, symbols, table
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select, select_many
-from stocks_dashboard.warehouse import rows
+from stocks_dashboard.warehouse import prefetch, rows
 
 _FIRST_CHOICE = 4
 
@@ -45,6 +45,12 @@ def page() -> None:
     )
     everyone = [Symbol(each) for each in dict.fromkeys([*chosen, *([benchmark] if benchmark else [])])]
     choice: dict[str, Value] = {"symbols": everyone, "first": first, "last": last}
+    against = {**choice, "benchmark": Symbol(benchmark)} if benchmark else None
+    prefetch(
+        (queries.INDEXED, choice),
+        (queries.COMPARISON, choice),
+        *([(queries.AGAINST_BENCHMARK, against)] if against else []),
+    )
     points = rows(queries.INDEXED, **choice)
     if points.is_empty():
         st.info(

@@ -15,7 +15,7 @@ from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page_parts import choose_range, details, head, named, number, show, symbols, table
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select
-from stocks_dashboard.warehouse import rows
+from stocks_dashboard.warehouse import prefetch, rows
 
 
 class Basis(StrEnum):
@@ -42,6 +42,7 @@ def page() -> None:
     _tiles(stock)
     first, last = choose_range(stock["first_date"], stock["last_date"])
     shown: dict[str, Value] = {"symbol": Symbol(symbol), "first": first, "last": last}
+    prefetch(*((each, shown) for each in (queries.RISK, queries.DRAWDOWNS, queries.RETURNS, queries.ACTIONS)))
     _prices(stock, shown)
     _risk(stock, shown)
     _bars(symbol, shown)
