@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -26,6 +28,12 @@ def locked(name: str) -> dict[str, Version]:
     }
 
 
+def project(path: str) -> dict[str, Any]:
+    """What a member of the repository says of itself."""
+    found: dict[str, Any] = tomllib.loads((ROOT / path / "pyproject.toml").read_text())["project"]
+    return found
+
+
 def listed(name: str) -> list[str]:
     """The requirements in a list that is compiled to a lock."""
     lines = (ROOT / "requirements" / f"{name}.in").read_text().splitlines()
@@ -34,21 +42,25 @@ def listed(name: str) -> list[str]:
 
 def problems() -> list[str]:
     """A line for each requirement that a lock does not satisfy, and for each lock that names an address."""
-    project = tomllib.loads((ROOT / "images/pipeline/pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    local = [item for extra in extras.values() for item in extra if not item.startswith("stocks")]
+    pipeline, dashboard, workflows = (project(path) for path in ("images/pipeline", "dashboard", "workflows"))
+    needed, extras = pipeline["dependencies"], pipeline["optional-dependencies"]
     wanted = {
-        "pipeline": [*project["dependencies"], *extras["sample"], *extras["cluster"]],
-        "dbt": [*project["dependencies"], *extras["gold"]],
-        "local": [*project["dependencies"], *local],
+        "pipeline": [*needed, *extras["sample"], *extras["cluster"]],
+        "dbt": [*needed, *extras["gold"]],
+        "local": [*needed, *chain(*extras.values())],
+        "dashboard": dashboard["dependencies"],
+        "workflows": [*needed, *workflows["dependencies"]],
         "build": listed("build"),
         "dev": listed("dev"),
     }
-    found = []
+    there = {path.stem for path in (ROOT / "requirements").glob("*.txt")}
+    found = [f"requirements/{name}.txt is checked against nothing." for name in sorted(there - wanted.keys())]
     for name, requirements in wanted.items():
         versions = locked(name)
         for text in requirements:
             requirement = Requirement(text)
+            if requirement.name == "stocks":  # installed from its checkout
+                continue
             version = versions.get(canonicalize_name(requirement.name))
             if version is None or version not in requirement.specifier:
                 found.append(f"requirements/{name}.txt has {version or 'nothing'} for {text}: run `make lock`.")

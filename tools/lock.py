@@ -11,15 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "images/pipeline/pyproject.toml"
-# Each lock keeps the versions of the one before it, so that one environment can hold them all.
-LOCKS = (
-    ("pipeline", [PROJECT, "--extra", "sample", "--extra", "cluster"]),
-    ("dbt", [PROJECT, "--extra", "gold", "-c", "requirements/pipeline.txt"]),
-    ("local", [PROJECT, "--extra", "local", "-c", "requirements/pipeline.txt", "-c", "requirements/dbt.txt"]),
-    ("dashboard", ["dashboard/pyproject.toml", "-c", "requirements/local.txt"]),
-    ("build", ["requirements/build.in", "-c", "requirements/local.txt"]),
-    ("workflows", ["workflows/pyproject.toml", "--no-emit-package", "stocks", "-c", "requirements/local.txt"]),
-    ("dev", ["requirements/dev.in", "-c", "requirements/local.txt"]),
+# Each lock keeps the versions of those that it names last, so that one environment can hold them all.
+LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
+    ("pipeline", [PROJECT, "--extra", "sample", "--extra", "cluster"], []),
+    ("dbt", [PROJECT, "--extra", "gold"], ["pipeline"]),
+    ("local", [PROJECT, "--extra", "local"], ["pipeline", "dbt"]),
+    ("dashboard", ["dashboard/pyproject.toml"], ["local"]),
+    ("build", ["requirements/build.in"], ["local"]),
+    ("workflows", ["workflows/pyproject.toml", "--no-emit-package", "stocks"], ["local", "dashboard"]),
+    ("dev", ["requirements/dev.in"], ["local", "dashboard", "workflows"]),
 )
 OPTIONS = (
     *("--universal", "--python-version", "3.11", "--generate-hashes", "--quiet"),
@@ -29,18 +29,11 @@ OPTIONS = (
 
 def main() -> int:
     """Writes the locks."""
-    for name, sources in LOCKS:
-        command = [
-            "uv",
-            "pip",
-            "compile",
-            *OPTIONS,
-            *sys.argv[1:],
-            *sources,
-            "-o",
-            f"requirements/{name}.txt",
-        ]
-        subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    for name, sources, kept in LOCKS:
+        constraints = [word for lock in kept for word in ("--constraints", f"requirements/{lock}.txt")]
+        command = ["uv", "pip", "compile", *OPTIONS, *sys.argv[1:], *sources, *constraints]
+        output = ["--output-file", f"requirements/{name}.txt"]
+        subprocess.run([sys.executable, "-m", *command, *output], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return 0
 
 

@@ -158,7 +158,7 @@ def test_a_secret_of_ones_own_is_used_in_place_of_the_charts(chart: str) -> None
 def test_rights_in_the_cluster_are_these_and_no_more() -> None:
     objects = render(DEFAULTS["stocks"])
     results = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-    start = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create", "get", "list"]}
+    start = {"apiGroups": ["argoproj.io"], "resources": ["workflows"], "verbs": ["create"]}
     assert named(objects, "Role", "stocks-workflow")["rules"] == [results]
     assert named(objects, "Role", "stocks-commit")["rules"] == [results, start]
     looks = named(objects, "Role", "stocks-argo-ui")["rules"]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.charts.rendering import ROOT
 
-from stocks.gold.build import BUILD_SCHEMA
+from stocks.gold import BUILD_SCHEMA
 from stocks.gold.dbt import environment
 from stocks.warehouse import Warehouse
 

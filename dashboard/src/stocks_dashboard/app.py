@@ -17,12 +17,15 @@ from stocks_dashboard.warehouse import pulse
 
 # A Material icon would be fetched from the internet.
 _ICON = Path(__file__).with_name("icon.svg")
+# Streamlit leaves a third of a phone's screen empty above the title.
+_STYLE = "<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>"
 _log = logging.getLogger("stocks_dashboard")
 
 
 def main() -> None:
     """Draws the page that the URL names."""
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
+    st.html(_STYLE)
     pages = {
         "overview": st.Page(overview.page, title="Overview", icon=":material/table_chart:", default=True),
         "compare": st.Page(compare.page, title="Compare", icon=":material/ssid_chart:", url_path="compare"),

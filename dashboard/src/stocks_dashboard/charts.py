@@ -23,11 +23,15 @@ AVERAGES = (20, 50, 200)
 
 # Thousands of nodes of SVG take a browser ten times as long to place.
 _ON_CANVAS: Spec = {"embedOptions": {"renderer": "canvas"}}
+# Labels name what changes from one tick to the next, also after a zoom: days of months, months of years, years.
+_TICK = """timeFormat(datum.value, domain('x')[1] - domain('x')[0] > 3650 * 864e5 ? '%Y'
+    : domain('x')[1] - domain('x')[0] > 120 * 864e5 ? '%b %Y' : datum.index ? '%-d %b' : '%-d %b %Y')"""
 _DAY: Spec = {
     "field": "price_date",
     "type": "temporal",
     "title": None,
-    "axis": {"format": "%b %Y", "labelOverlap": True, "tickCount": 6, "grid": False},
+    "scale": {"padding": 6},  # for marks on the first and the last day
+    "axis": {"labelExpr": _TICK, "labelOverlap": True, "tickCount": 6, "grid": False},
 }
 _DATE: Spec = {"field": "price_date", "type": "temporal", "title": "Date", "format": "%Y-%m-%d"}
 # The plain wheel goes on scrolling the page.
@@ -74,7 +78,9 @@ def candles(
     axis = {"title": f"Price ({unit})", "orient": "left", "tickCount": 6, "format": _price_format(highest)}
     price = {"type": "quantitative", "scale": scale, "axis": axis}
     colour = _by_sign("datum.close >= datum.open", colours)
-    size = {"expr": f"clamp(0.65 * width / {bars.height + 2}, 1, 9)"}
+    # As wide as three quarters of the time that it stands for, whatever the zoom.
+    step = _extreme(bars["price_date"].diff().dt.total_days().min()) or 1
+    size = {"expr": f"clamp({0.75 * 864e5 * step} * width / (domain('x')[1] - domain('x')[0]), 1, 16)"}
     tooltip = [
         _DATE,
         *(_number(name, name.capitalize(), ",.2f") for name in ("open", "high", "low", "close")),
@@ -123,7 +129,7 @@ def candles(
                         "field": "average",
                         "type": "nominal",
                         "title": None,
-                        "scale": {"domain": list(names.values()), "range": list(colours.series[1 : len(names) + 1])},
+                        "scale": {"domain": list(names.values()), "range": list(colours.averages[: len(names)])},
                         "legend": {"orient": "top", "symbolType": "stroke"},
                     },
                     "tooltip": [
@@ -136,10 +142,12 @@ def candles(
         )
     if not actions.is_empty():
         datasets["actions"] = actions
+        # Side by side, however many dividends there are.
+        extent = f"datum.action === 'Split' ? 80 : clamp(pow(0.6 * width / {actions.height}, 2), 9, 60)"
         prices.append(
             {
                 "data": {"name": "actions"},
-                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": colours.accent},
+                "mark": {"type": "point", "filled": True, "size": {"expr": extent}, "opacity": 1, "color": colours.ink},
                 "encoding": {
                     "x": _DAY,
                     "y": {"value": 8},
@@ -149,9 +157,9 @@ def candles(
                         "title": None,
                         "scale": {"domain": ["Dividend", "Split"], "range": ["circle", "diamond"]},
                         "legend": {
-                            "orient": "bottom",
-                            "symbolFillColor": colours.accent,
-                            "symbolStrokeColor": colours.accent,
+                            "orient": "top",
+                            "symbolFillColor": colours.ink,
+                            "symbolStrokeColor": colours.ink,
                         },
                     },
                     "tooltip": [
@@ -178,7 +186,7 @@ def candles(
                     "orient": "right",
                     "format": "~s",
                     "values": [0, top / 2, top],
-                    "labelExpr": "replace(datum.label, 'G', 'B')",  # billions
+                    "labelExpr": "datum.value ? replace(datum.label, 'G', 'B') : '0'",  # billions
                     "grid": False,
                     "ticks": False,
                     "domain": False,
@@ -193,6 +201,7 @@ def candles(
         "data": {"name": "bars"},
         "layer": [volume, {"layer": prices}],
         "resolve": {"scale": {"y": "independent", "color": "independent", "shape": "independent"}},
+        "config": {"legend": {"layout": {"top": {"direction": {"signal": "width < 400 ? 'vertical' : 'horizontal'"}}}}},
         "usermeta": _ON_CANVAS,
         "height": height,
     }
@@ -205,6 +214,7 @@ def lines(
     title: str,
     level: float,
     colours: Palette,
+    named: Sequence[str] = (),
     filled: bool = False,
     height: int = 360,
 ) -> Spec:
@@ -216,6 +226,7 @@ def lines(
         title: Of the axis of values, with the unit.
         level: Where "nothing happened" lies; a rule marks it.
         colours: Of the theme.
+        named: Those of the symbols that the legend names; all without it.
         filled: Whether the area between line and level is filled.
         height: Pixels.
     """
@@ -235,7 +246,8 @@ def lines(
             "scale": {"domain": list(order), "range": list(colours.series[: len(order)])},
             "legend": {
                 "orient": "top",
-                "columns": 4,
+                "values": list(named or order),
+                "columns": {"expr": "width < 500 ? 4 : 8"},
                 "symbolType": "stroke",
                 "symbolStrokeWidth": 3,
                 "symbolOpacity": 1,
@@ -275,20 +287,22 @@ def drawdown(points: pl.DataFrame, worst: pl.DataFrame, *, colours: Palette, hei
         height: Pixels.
     """
     title = "Below peak (%)"
-    value = {"field": "value", "type": "quantitative", "title": title, "axis": {"tickCount": 5}}
+    lowest = min(_extreme(points["value"].min()), -1)
+    room = {"domain": [1.04 * lowest, -0.04 * lowest]}  # for marks at 0 and at the lowest point
+    value = {"field": "value", "type": "quantitative", "title": title, "scale": room, "axis": {"tickCount": 5}}
     line = {"color": colours.fall, "strokeWidth": 1.2}
-    return {
-        "datasets": {"points": points, "worst": worst},
-        "data": {"name": "points"},
-        "layer": [
-            {
-                "params": _PAN_AND_ZOOM,
-                "mark": {"type": "area", "color": colours.fall, "opacity": 0.35, "line": line},
-                "encoding": {"x": _DAY, "y": value, "tooltip": [_DATE, _number("value", title, ".2f")]},
-            },
+    layers: list[Spec] = [
+        {
+            "params": _PAN_AND_ZOOM,
+            "mark": {"type": "area", "color": colours.fall, "opacity": 0.35, "line": line},
+            "encoding": {"x": _DAY, "y": value, "tooltip": [_DATE, _number("value", title, ".2f")]},
+        }
+    ]
+    if not worst.is_empty():
+        layers.append(
             {
                 "data": {"name": "worst"},
-                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": colours.accent},
+                "mark": {"type": "point", "filled": True, "size": 70, "opacity": 1, "color": colours.ink},
                 "encoding": {
                     "x": _DAY,
                     "y": value,
@@ -298,8 +312,12 @@ def drawdown(points: pl.DataFrame, worst: pl.DataFrame, *, colours: Palette, hei
                         _number("value", title, ".2f"),
                     ],
                 },
-            },
-        ],
+            }
+        )
+    return {
+        "datasets": {"points": points, "worst": worst},
+        "data": {"name": "points"},
+        "layer": layers,
         "height": height,
     }
 
@@ -346,19 +364,19 @@ def returns(points: pl.DataFrame, unusual: pl.DataFrame, *, bar: str, colours: P
     title = f"Return of a {bar} (%)"
     value = {"type": "quantitative", "title": title, "axis": {"tickCount": 6}}
     shape = {"condition": {"test": "datum.change >= 0", "value": "triangle-up"}, "value": "triangle-down"}
-    return {
-        "datasets": {"points": points, "unusual": unusual.select("price_date", "change", "return_zscore")},
-        "data": {"name": "points"},
-        "layer": [
-            {
-                "params": _PAN_AND_ZOOM,
-                "mark": {"type": "line", "color": colours.muted, "strokeWidth": 1},
-                "encoding": {
-                    "x": _DAY,
-                    "y": {"field": "value", **value},
-                    "tooltip": [_DATE, _number("value", title, ".2f")],
-                },
+    layers: list[Spec] = [
+        {
+            "params": _PAN_AND_ZOOM,
+            "mark": {"type": "line", "color": colours.muted, "strokeWidth": 1},
+            "encoding": {
+                "x": _DAY,
+                "y": {"field": "value", **value},
+                "tooltip": [_DATE, _number("value", title, ".2f")],
             },
+        }
+    ]
+    if not unusual.is_empty():
+        layers.append(
             {
                 "data": {"name": "unusual"},
                 "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
@@ -373,8 +391,12 @@ def returns(points: pl.DataFrame, unusual: pl.DataFrame, *, bar: str, colours: P
                         _number("return_zscore", "Deviations from usual", "+.1f"),
                     ],
                 },
-            },
-        ],
+            }
+        )
+    return {
+        "datasets": {"points": points, "unusual": unusual.select("price_date", "change", "return_zscore")},
+        "data": {"name": "points"},
+        "layer": layers,
         "height": height,
     }
 
@@ -392,7 +414,7 @@ def histogram(bins: pl.DataFrame, *, bar: str, colours: Palette, height: int = 2
     return {
         "datasets": {"bins": bins},
         "data": {"name": "bins"},
-        "mark": "bar",
+        "mark": {"type": "bar", "binSpacing": 1},
         "encoding": {
             "x": {
                 "field": "bin_start",
@@ -402,7 +424,7 @@ def histogram(bins: pl.DataFrame, *, bar: str, colours: Palette, height: int = 2
                 "axis": {"tickCount": 9},
             },
             "x2": {"field": "bin_end"},
-            "y": {"field": "bars", "type": "quantitative", "title": number, "axis": {"tickCount": 5}},
+            "y": {"field": "bars", "type": "quantitative", "title": number, "axis": {"tickCount": 5, "tickMinStep": 1}},
             # Half a bin is more than what a bound's rounding can take away from 0.
             "color": _by_sign("datum.bin_start + datum.bin_end > 0", colours),
             "tooltip": [
@@ -449,7 +471,7 @@ def sectors(rows: pl.DataFrame, *, column: str, title: str, colours: Palette) ->
                 _number(column, title, ",.2~f"),
             ],
         },
-        "height": 26 * rows.height + 60,
+        "height": 30 * rows.height + 60,
     }
 
 
@@ -464,13 +486,13 @@ def volumes(bins: pl.DataFrame, *, colours: Palette, height: int = 300) -> Spec:
     return {
         "datasets": {"bins": bins},
         "data": {"name": "bins"},
-        "mark": {"type": "bar", "color": colours.accent},
+        "mark": {"type": "bar", "color": colours.accent, "binSpacing": 1},
         "encoding": {
             "x": {
                 "field": "bin_start",
                 "type": "quantitative",
                 "scale": {"type": "log", "nice": False, "padding": 6},
-                "title": "Volume of the latest bar (shares, powers of ten)",
+                "title": "Volume of the latest bar (shares, log scale)",
                 "axis": {
                     "format": "~s",
                     "grid": False,
@@ -543,7 +565,7 @@ def correlation(cells: pl.DataFrame, order: Sequence[str], *, colours: Palette) 
                 },
             },
             {
-                "mark": {"type": "text", "fontSize": 10},
+                "mark": {"type": "text", "fontSize": 12},
                 "encoding": {
                     **place,
                     "text": {"field": "correlation", "type": "quantitative", "format": ".2f"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,9 @@ from stocks_dashboard.url_state import select, select_days
 from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, rows
 
 _DASH = "—"
+
+tile = partial(st.metric, border=True, height="stretch")
+"""A number in a box; the boxes of a row are equally high."""
 
 
 def head(title: str, about: str, *, needs_bars: bool = True) -> None:
@@ -41,12 +45,12 @@ def _badges(now: dict[str, Any]) -> None:
         if now["stale"]:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
         else:
-            st.badge(f"Up to date: {now['last_date']}", icon=":material/check_circle:", color="blue")
+            st.badge(f"Latest session: {now['last_date']}", icon=":material/check_circle:", color="blue")
         if quality["broken"]:
             st.badge(f"{quality['broken']} of {quality['rules']} rules broken", icon=":material/error:", color="red")
         elif quality["warnings"]:
             st.badge(
-                f"{quality['rules']} rules hold, {quality['warnings']} warn", icon=":material/warning:", color="orange"
+                f"{quality['warnings']} of {quality['rules']} rules warn", icon=":material/warning:", color="orange"
             )
         else:
             st.badge(f"{quality['rules']} rules hold", icon=":material/verified:", color="blue")

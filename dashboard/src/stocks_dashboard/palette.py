@@ -21,6 +21,8 @@ class Palette:
 
     series: tuple[str, ...]
     """Of lines, in the order of their symbols."""
+    averages: tuple[str, ...]
+    """Of moving averages: none is a candle's."""
     rise: str
     fall: str
     accent: str
@@ -35,20 +37,22 @@ class Palette:
 
 LIGHT = Palette(
     series=(BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY, BROWN),
+    averages=(ORANGE, GREEN, PURPLE),
     rise=BLUE,
     fall=VERMILLION,
     accent=BLUE,
-    muted="#B8BDC7",
+    muted="#8A909C",
     neutral="#F2F2F2",
     ink="#31333F",
     paper="#FFFFFF",
 )
 DARK = Palette(
     series=(SKY, ORANGE, GREEN, VERMILLION, PURPLE, "#3B8FD9", "#B0B0B0", "#C99A45"),
+    averages=(ORANGE, GREEN, PURPLE),
     rise=SKY,
     fall="#E8742A",
     accent=SKY,
-    muted="#5B6070",
+    muted="#7C8294",
     neutral="#2B2F3A",
     ink="#FAFAFA",
     paper="#101318",

@@ -37,7 +37,7 @@ def select(
         more: Goes to the widget.
     """
     default = options[0] if default is None else default
-    given = _newly_given(key, options)
+    given = _newly_given(label, key, options)
     if given is not None or st.session_state.get(key) not in options:
         st.session_state[key] = given[0] if given else default
     chosen = widget(label, options, key=key, format_func=form, **more)
@@ -57,7 +57,7 @@ def select_many(
     **more: Any,
 ) -> list[T]:
     """Some of some options; as `select`."""
-    given = _newly_given(key, options)
+    given = _newly_given(label, key, options)
     if given is not None:
         st.session_state[key] = given[:limit] or list(default)
     elif key in st.session_state:
@@ -74,26 +74,33 @@ def select_days(label: str, first: date, last: date, *, default: tuple[date, dat
 
     Another symbol may have other bounds: days outside are moved to them.
     """
-    given = [_day(st.query_params.get(name)) for name in ("from", "to")]
-    before = st.session_state.get("days")
-    if st.session_state.get("_url_days") != given or before is None:
-        before = tuple(each for each in given if each is not None)
-    days = [min(max(each, first), last) for each in before] if len(before) == 2 else list(default)
-    st.session_state["days"] = tuple(sorted(days)) if len(before) != 1 else before
+    begin, end = given = tuple(_day(st.query_params.get(name)) for name in ("from", "to"))
+    days = st.session_state.get("days")  # one alone while the visitor has chosen the first of two
+    if days is None or st.session_state.get("_url_days") != given:
+        days = (begin, end) if begin and end else default
+    st.session_state["days"] = tuple(sorted(min(max(each, first), last) for each in days))
     chosen = st.date_input(label, key="days", min_value=first, max_value=last, format="YYYY-MM-DD")
     if not isinstance(chosen, tuple) or len(chosen) != 2:
         return default
     st.query_params["from"], st.query_params["to"] = (each.isoformat() for each in chosen)
-    st.session_state["_url_days"] = list(chosen)
+    st.session_state["_url_days"] = chosen
     return chosen[0], chosen[1]
 
 
-def _newly_given(key: str, options: Sequence[T]) -> list[T] | None:
-    """What the address says, where that isn't what was written there last: on arrival, and after "back"."""
+def _newly_given(label: str, key: str, options: Sequence[T]) -> list[T] | None:
+    """What the address says, where that isn't what was written there last: on arrival, and after "back".
+
+    What is asked for in vain is said: a link must not show another symbol in silence.
+    """
     given = st.query_params.get_all(key)
     if key in st.session_state and given == st.session_state.get(f"_url_{key}", []):
         return None
     by_text = {str(each): each for each in options}
+    if unknown := [each for each in given if each not in by_text]:
+        asked = ", ".join(f"`{each[:20].replace('`', '')}`" for each in unknown[:3])
+        st.toast(
+            f"The address asks for {asked}, which isn't here: {label}.", icon=":material/link_off:", duration="long"
+        )
     return [by_text[each] for each in dict.fromkeys(given) if each in by_text]
 
 

@@ -26,6 +26,7 @@ def _warehouse(role: str) -> SecretEnv:
     return _secret("STOCKS_WAREHOUSE_URL", f"warehouse-{role}")
 
 
+OWNER = _warehouse("owner")
 _KEY = _secret("ALPHAVANTAGE_API_KEY", "stocks-provider", optional=True)  # the sample needs none
 _BRONZE = (_secret("AWS_ACCESS_KEY_ID", "bronze-writer"), _secret("AWS_SECRET_ACCESS_KEY", "bronze-writer"))
 
@@ -57,21 +58,12 @@ PODS = {
         service_account="stocks-commit",
         extra_options=("--start-gold",),
     ),
-    "gold": Pod(
-        secrets=(_warehouse("owner"),),
-        image=DBT,
-        cpu="100m",
-        memory="384Mi",
-        minutes=60,
-        # Gold that has all of silver in it already is left alone, unless it must be made from nothing.
-        extra_options=("{{= inputs.parameters['full-refresh'] == 'true' ? '--full-refresh' : '--if-changed' }}",),
-    ),
     "replay": Pod(secrets=(_warehouse("writer"), *_BRONZE), memory="256Mi", minutes=120, extra_options=("--no-gold",)),
     "report": Pod(secrets=(_warehouse("writer"),), memory="128Mi", minutes=5),
 }
-"""By the name of the step."""
+"""By the name of the step; gold, which is more than a pod, is drawn in `dbt_project`."""
 
-assert set(PODS) == {step.name for step in (*STEPS, REPLAY, REPORT)}
+assert set(PODS) == {step.name for step in (*STEPS, REPLAY, REPORT) if not step.only_if_changed}
 
 
 def container_of(step: Step, *, inputs: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Container:
@@ -97,37 +89,50 @@ def container_of(step: Step, *, inputs: tuple[str, ...] = (), options: tuple[str
         args=arguments,
         inputs=[Parameter(name=name) for name in inputs] or None,
         outputs=[Parameter(name=step.writes, value_from=m.ValueFrom(path=_RESULT))] if step.writes else None,
-        env_from=[m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name="stocks-settings"))],
+        env_from=[settings()],
         env=list(pod.secrets),
         resources=Resources(
             cpu_request=pod.cpu, memory_request=pod.memory, memory_limit=f"{4 * int(pod.memory.removesuffix('Mi'))}Mi"
         ),
-        volume_mounts=[m.VolumeMount(name="scratch", mount_path=SCRATCH)],
-        security_context=m.SecurityContext(
-            allow_privilege_escalation=False,
-            capabilities=m.Capabilities(drop=["ALL"]),
-            read_only_root_filesystem=True,
-        ),
+        volume_mounts=scratch_mount(),
+        security_context=no_rights(),
         service_account_name=pod.service_account,
         active_deadline_seconds=60 * pod.minutes,
-        retry_strategy=_retry(step.retry),
+        retry_strategy=None if step.retry is Retry.NEVER else retry(),
         synchronization=_provider_lock() if step.needs_provider else None,
         labels={"app.kubernetes.io/name": "stocks", "app.kubernetes.io/component": step.name},
     )
 
 
-def _retry(retry: Retry) -> RetryStrategy | None:
+def settings() -> m.EnvFromSource:
+    """The variables of `stocks.settings` that are no secrets."""
+    return m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name="stocks-settings"))
+
+
+def retry(limit: int = 4) -> RetryStrategy:
     """A pod that was taken away runs again, as does a step that met a passing fault."""
-    if retry is Retry.NEVER:
-        return None
     codes = ", ".join(map(str, (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES)))
     return RetryStrategy(
-        limit=4,
+        limit=limit,
         retry_policy="Always",
         expression=f"lastRetry.status == 'Error' || asInt(lastRetry.exitCode) in [{codes}]",
         # Short: a lock is held while a template waits to be tried again.
         backoff=m.Backoff(duration="5s", factor=m.IntOrString(3), max_duration="10m"),
     )
+
+
+def no_rights() -> m.SecurityContext:
+    """What a container may do: nothing but compute."""
+    return m.SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=m.Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=True,
+    )
+
+
+def scratch_mount() -> list[m.VolumeMount]:
+    """The one folder that a container may write to; the volume is the workflow's."""
+    return [m.VolumeMount(name="scratch", mount_path=SCRATCH)]
 
 
 def _provider_lock() -> m.Synchronization:

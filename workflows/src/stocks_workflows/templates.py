@@ -1,25 +1,40 @@
 """The WorkflowTemplates and the schedule.
 
 stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where bars changed
-stocks-gold     gold
-stocks-replay   replay ─▶ gold
+stocks-gold     the dbt project as a DAG (dbt_project)
+stocks-replay   replay ─▶ gold in a single pod
 stocks-daily    starts stocks-ingest after the close of New York
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hera.workflows import DAG, Container, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
+from stocks.gold.graph import Granularity
+from stocks.gold.manifest import Manifest
 from stocks.steps import REPLAY, REPORT, STEPS, Step
-from stocks_workflows.container import UID, container_of
+from stocks_workflows.container import DBT, OWNER, container_of, settings
+from stocks_workflows.dbt_project import (
+    DEFAULTS,
+    MAIN,
+    DbtPods,
+    add_templates,
+    parameters,
+    pod_security,
+    scratch_volume,
+)
 
 NAMESPACE = "stocks"
 _DAY = 86_400  # seconds
 _INGEST = tuple(step for step in STEPS if not step.only_if_changed)
 _GOLD = next(step for step in STEPS if step.only_if_changed)
+_GOLD_NAME = "stocks-gold"
+_GOLD_STEPS = ("prepare", _GOLD.name)
+"""What its pods write into the run log; a task that failed is told by the last of them."""
 _BATCHES = "batches"
 
 
@@ -27,8 +42,8 @@ def ingest() -> WorkflowTemplate:
     """From the provider to silver. A failing ticker fails alone: what comes after its batch runs all the same."""
     with _template(
         "stocks-ingest",
-        steps=_INGEST,
-        mutex="silver",
+        steps=[step.name for step in _INGEST],
+        mutexes=["silver"],
         description="Fetches prices into bronze and silver; starts stocks-gold where any bar changed.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: the universe."),
@@ -58,18 +73,31 @@ def ingest() -> WorkflowTemplate:
     return template
 
 
-def gold() -> WorkflowTemplate:
-    """The star schema."""
+def gold(manifest: Manifest) -> WorkflowTemplate:
+    """The star schema, one task a model or as few pods as keep the parallelism.
+
+    Args:
+        manifest: Of the dbt project.
+    """
     with _template(
-        "stocks-gold",
-        steps=(_GOLD,),
-        mutex="gold",
+        _GOLD_NAME,
+        steps=_GOLD_STEPS,
+        mutexes=["gold"],
         description="Builds and tests the star schema, and publishes it.",
-        arguments=[Parameter(name="full-refresh", value="false", description="true: incremental models from nothing.")],
+        arguments=parameters(),
     ) as template:
-        built = container_of(_GOLD, inputs=("full-refresh",))
-        with DAG(name="main"):
-            Task(name=_GOLD.name, template=built, arguments={"full-refresh": "{{workflow.parameters.full-refresh}}"})
+        add_templates(
+            manifest,
+            DbtPods(
+                name=_GOLD_NAME,
+                image=DBT,
+                env=[OWNER],
+                env_from=[settings()],
+                options=["--run-id={{workflow.uid}}"],
+                # Gold that has all of silver in it already is left alone, unless more is asked for.
+                prepare_options=["--if-changed"],
+            ),
+        )
     return template
 
 
@@ -77,8 +105,8 @@ def replay() -> WorkflowTemplate:
     """Silver and gold again from bronze."""
     with _template(
         "stocks-replay",
-        steps=(REPLAY, _GOLD),
-        mutex="silver",
+        steps=(REPLAY.name, *_GOLD_STEPS),
+        mutexes=["silver", "gold"],
         description="Builds silver and gold again from bronze, with no request to the provider.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: all in bronze."),
@@ -91,8 +119,12 @@ def replay() -> WorkflowTemplate:
             Task(
                 name=_GOLD.name,
                 depends=f"{first.name}.Succeeded || {first.name}.Failed",
-                template_ref=m.TemplateRef(name="stocks-gold", template=_GOLD.name),
-                arguments={"full-refresh": "true"},
+                template_ref=m.TemplateRef(name=_GOLD_NAME, template=MAIN),
+                arguments={
+                    **DEFAULTS,
+                    "granularity": Granularity.SINGLE,
+                    "full-refresh": "true",
+                },
             )
     return template
 
@@ -116,10 +148,16 @@ def daily() -> CronWorkflow:
 
 
 def _template(
-    name: str, *, steps: tuple[Step, ...], mutex: str, description: str, arguments: list[Parameter], **options: Any
+    name: str,
+    *,
+    steps: Sequence[str],
+    mutexes: Sequence[str],
+    description: str,
+    arguments: list[Parameter],
+    **options: Any,
 ) -> WorkflowTemplate:
     """A WorkflowTemplate with what all have in common."""
-    report = container_of(REPORT, options=("--steps", ",".join(step.name for step in steps)))
+    report = container_of(REPORT, options=("--steps", ",".join(steps)))
     return WorkflowTemplate(
         name=name,
         namespace=NAMESPACE,
@@ -131,15 +169,9 @@ def _template(
         arguments=arguments,
         service_account_name="stocks-workflow",
         # One at a time, as `stocks run` has it: a second one waits.
-        synchronization=m.Synchronization(mutexes=[m.Mutex(name=f"stocks-{mutex}")]),
-        security_context=m.PodSecurityContext(
-            run_as_non_root=True,
-            run_as_user=UID,
-            run_as_group=UID,
-            fs_group=UID,
-            seccomp_profile=m.SeccompProfile(type="RuntimeDefault"),
-        ),
-        volumes=[m.Volume(name="scratch", empty_dir=m.EmptyDirVolumeSource(size_limit=m.Quantity("1Gi")))],
+        synchronization=m.Synchronization(mutexes=[m.Mutex(name=f"stocks-{name}") for name in mutexes]),
+        security_context=pod_security(),
+        volumes=scratch_volume(),
         pod_gc=m.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
         ttl_strategy=m.TTLStrategy(seconds_after_success=_DAY, seconds_after_failure=7 * _DAY),
         active_deadline_seconds=6 * 3600,

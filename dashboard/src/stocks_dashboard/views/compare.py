@@ -10,7 +10,7 @@ import streamlit as st
 from stocks_dashboard import charts, queries
 from stocks_dashboard.horizon import Horizon
 from stocks_dashboard.literals import Symbol, Value
-from stocks_dashboard.page_parts import choose_range, head, named, show, symbols, table
+from stocks_dashboard.page_parts import choose_range, head, named, show, symbols, table, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select, select_many
 from stocks_dashboard.warehouse import prefetch, rows
@@ -39,10 +39,11 @@ def page() -> None:
         st.info("Choose at least one symbol.", icon=":material/playlist_add:")
         return
     spans = known.filter(pl.col("symbol").is_in(chosen))
-    first, last = choose_range(_day(spans["first_date"].min()), _day(spans["last_date"].max()), default=Horizon.MAX)
-    benchmark = select(
-        "Benchmark", ["", *names], key="benchmark", form=lambda each: named(names)(each) if each else "None"
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first, last = choose_range(_day(spans["first_date"].min()), _day(spans["last_date"].max()), default=Horizon.MAX)
+        benchmark = select(
+            "Benchmark", ["", *names], key="benchmark", form=lambda each: named(names)(each) if each else "None"
+        )
     everyone = [Symbol(each) for each in dict.fromkeys([*chosen, *([benchmark] if benchmark else [])])]
     choice: dict[str, Value] = {"symbols": everyone, "first": first, "last": last}
     against = {**choice, "benchmark": Symbol(benchmark)} if benchmark else None
@@ -79,14 +80,27 @@ def _show(points: pl.DataFrame, everyone: list[Symbol], benchmark: str, choice: 
             st.subheader(f"Relative to {benchmark}", anchor=False)
             st.caption(f"Above 100 means ahead of {benchmark} since the start.")
             chart = charts.lines(
-                by_measure["ratio"], everyone, title=f"{benchmark} = 100", level=100, colours=colours, height=280
+                by_measure["ratio"],
+                everyone,
+                title=f"Index ({benchmark} = 100)",
+                level=100,
+                colours=colours,
+                named=others,
+                height=280,
             )
             show(chart, key="relative")
         with right:
             st.subheader(f"Lead over {benchmark}", anchor=False)
             st.caption("Difference of the two indexes, in points of the start's 100.")
             chart = charts.lines(
-                by_measure["lead"], everyone, title="Points", level=0, colours=colours, filled=True, height=280
+                by_measure["lead"],
+                everyone,
+                title="Lead (points)",
+                level=0,
+                colours=colours,
+                named=others,
+                filled=True,
+                height=280,
             )
             show(chart, key="lead")
     st.subheader("In numbers", anchor=False)
@@ -112,22 +126,24 @@ def _tiles(comparison: pl.DataFrame) -> None:
     with st.container(horizontal=True):
         for title, one in (("Best", best), ("Worst", worst)):
             change = one["total_return"]
-            st.metric(
-                title, one["symbol"], f"{change:+.1f} %", border=True, delta_color="blue" if change >= 0 else "orange"
+            tile(
+                title,
+                one["symbol"],
+                f"{change:+.1f} %",
+                delta_color="blue" if change >= 0 else "orange",
             )
         calm = comparison.drop_nulls("volatility").sort("volatility")
         if not calm.is_empty():
             one = calm.row(0, named=True)
-            st.metric(
+            tile(
                 "Calmest",
                 one["symbol"],
                 f"{one['volatility']:.1f} % a year",
-                border=True,
                 delta_color="off",
                 delta_arrow="off",
             )
         deep = comparison.sort("max_drawdown").row(0, named=True)
-        st.metric("Deepest fall", deep["symbol"], f"{deep['max_drawdown']:.1f} %", border=True, delta_color="orange")
+        tile("Deepest fall", deep["symbol"], f"{deep['max_drawdown']:.1f} %", delta_color="orange")
 
 
 def _day(value: object) -> date:

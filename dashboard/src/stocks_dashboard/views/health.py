@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries
-from stocks_dashboard.page_parts import head, table
+from stocks_dashboard.page_parts import head, table, tile
 from stocks_dashboard.settings import load_settings
 from stocks_dashboard.warehouse import log_rows
 
@@ -101,11 +101,10 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
     with st.container(horizontal=True):
         if not runs.is_empty():
             last = runs.row(0, named=True)
-            st.metric(
+            tile(
                 "Last run",
                 _outcome(last),
                 f"{last['started_at']:%Y-%m-%d %H:%M}",
-                border=True,
                 delta_color="off",
                 delta_arrow="off",
             )
@@ -113,11 +112,10 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
         if not published.is_empty():
             newest = published.row(0, named=True)
             is_newest = newest["build_id"] == builds["build_id"][0]
-            st.metric(
+            tile(
                 "Gold",
                 f"Build {newest['build_id']}",
                 f"{newest['published_at']:%Y-%m-%d %H:%M}",
-                border=True,
                 delta_color="off",
                 delta_arrow="off",
                 help="The newest build whose tests passed."
@@ -125,10 +123,10 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
                 else "A later build failed; this one is shown.",
             )
         failing = findings.filter(pl.col("failures") > 0)
-        st.metric("Rules that found rows", f"{failing.height} of {findings.height}", border=True)
+        tile("Rules that found rows", f"{failing.height} of {findings.height}")
         quota = load_settings().stocks_requests_per_day
         used = budget["used"][0] if not budget.is_empty() else 0
-        st.metric("Requests, latest day", f"{used} of {quota}" if not budget.is_empty() else "—", border=True)
+        tile("Requests, latest day", f"{used} of {quota}" if not budget.is_empty() else "—")
     if not builds.is_empty() and builds["published_at"][0] is None and builds["message"][0]:
         st.error(
             "The latest build of gold failed; the one before it is shown everywhere here.", icon=":material/error:"
@@ -149,7 +147,7 @@ def _findings(findings: pl.DataFrame) -> None:
     table(
         shown.with_columns(pl.col("severity").replace(words)),
         {
-            "rule": st.column_config.TextColumn("Rule", width="large"),
+            "rule": st.column_config.TextColumn("Rule", width="medium"),
             "model": "Model",
             "severity": "When broken",
             "status": "Result",

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries
-from stocks_dashboard.page_parts import head
+from stocks_dashboard.page_parts import head, tile
 from stocks_dashboard.url_state import select
 from stocks_dashboard.warehouse import rows
 
@@ -51,18 +51,17 @@ def page() -> None:
 def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
     matches = found["matches"][0]
     with st.container(horizontal=True):
-        st.metric("Symbols", f"{matches:,}", border=True)
+        tile("Symbols", f"{matches:,}")
         for period in ("day", "week"):
             changes = extremes.filter(pl.col("period") == period).sort("change", descending=True)
             if changes.is_empty():
                 continue
             # The column holds the best first, and the worst last; of one symbol they are the same.
             for title, (_, symbol, change) in zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True):
-                st.metric(
+                tile(
                     f"{title} {period}",
                     symbol,
                     f"{change:+.2f} %",
-                    border=True,
                     delta_color="blue" if change >= 0 else "orange",
                 )
     if matches > found.height:
@@ -73,11 +72,9 @@ def _table(found: pl.DataFrame) -> None:
     percent = "%+.2f %%"
     columns = {
         "symbol": st.column_config.TextColumn("Symbol", pinned=True),
-        "recent_adjusted_closes": st.column_config.LineChartColumn(
-            "Last 30 bars", width="small", help="Adjusted closes"
-        ),
+        "recent_adjusted_closes": st.column_config.LineChartColumn("Last 30 bars", width=95, help="Adjusted closes"),
         "close": st.column_config.NumberColumn("Close", format="%.2f", help="As traded, in the listing's currency"),
-        "currency": st.column_config.TextColumn("Unit", width="small"),
+        "currency": st.column_config.TextColumn("Currency"),
         "day_return": st.column_config.NumberColumn("Day", format=percent),
         "weekly_return": st.column_config.NumberColumn("Week", format=percent),
         "position_in_52w_range": st.column_config.ProgressColumn(
@@ -85,7 +82,7 @@ def _table(found: pl.DataFrame) -> None:
             format="%.0f %%",
             min_value=0,
             max_value=100,
-            width="small",
+            width=105,
             help="0 % is the lowest low of 52 weeks, 100 % the highest high",
         ),
         "volatility_52w": st.column_config.NumberColumn("Volatility", format="%.1f %%", help="A year, of 52 weeks"),

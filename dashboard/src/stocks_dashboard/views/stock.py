@@ -12,7 +12,7 @@ import streamlit as st
 from stocks_dashboard import charts, queries
 from stocks_dashboard.horizon import Candle, candle
 from stocks_dashboard.literals import Symbol, Value
-from stocks_dashboard.page_parts import choose_range, details, head, named, number, show, symbols, table
+from stocks_dashboard.page_parts import choose_range, details, head, named, number, show, symbols, table, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select
 from stocks_dashboard.warehouse import prefetch, rows
@@ -50,15 +50,11 @@ def page() -> None:
 
 def _tiles(stock: dict[str, Any]) -> None:
     with st.container(horizontal=True):
-        st.metric(
-            f"Close {stock['last_date']}", f"{number(stock['close'])} {stock['currency'] or ''}".strip(), border=True
-        )
+        tile(f"Close {stock['last_date']}", f"{number(stock['close'])} {stock['currency'] or ''}".strip())
         for title, value in (("Day", stock["day_return"]), ("Week", stock["weekly_return"])):
-            st.metric(title, number(value, "+.2f", " %"), border=True)
-        st.metric(
-            "Volatility", number(stock["volatility_52w"], ".1f", " %"), border=True, help="A year, of the last 52 weeks"
-        )
-        st.metric("Below peak", number(stock["drawdown"], ".1f", " %"), border=True, help="Of adjusted closes")
+            tile(title, number(value, "+.2f", " %"))
+        tile("Volatility", number(stock["volatility_52w"], ".1f", " %"), help="A year, of the last 52 weeks")
+        tile("Below peak", number(stock["drawdown"], ".1f", " %"), help="Of adjusted closes")
     position = stock["position_in_52w_range"]
     st.progress(
         min(max((position or 0) / 100, 0.0), 1.0),

@@ -27,6 +27,7 @@ from stocks.errors import (
     WarehouseUnavailable,
 )
 from stocks.gold import GoldBuild, build_gold, is_current
+from stocks.gold.dbt import NodeEnd
 from stocks.silver import ParsedSeries, interval_of, parse_overview, parse_series
 from stocks.source import Endpoint, Source
 from stocks.trading_calendar import calendar_of
@@ -271,9 +272,9 @@ class _NodeProgress:
         self._lock = threading.Lock()
         self._done = 0
 
-    def __call__(self, _index: int, total: int, name: str) -> None:
+    def __call__(self, end: NodeEnd) -> None:
         with self._lock:
             if self._done == 0:
-                self._report.begin("gold", total)
+                self._report.begin("gold", end.total)
             self._done += 1
-            self._report.advance("gold", self._done, name)
+            self._report.advance("gold", self._done, end.name)

@@ -48,6 +48,9 @@ class Reporter(Protocol):
     def say(self, message: str) -> None:
         """A sentence worth reading."""
 
+    def line(self, event: str, sentence: str, **facts: Any) -> None:
+        """Something that happened: the sentence for a person, the event and its facts for a machine."""
+
     def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:
         """A result: a table, or a line a row."""
 
@@ -78,6 +81,10 @@ class JsonReporter:
     def say(self, message: str) -> None:
         """A line `message`."""
         self._line("message", message=message)
+
+    def line(self, event: str, sentence: str, **facts: Any) -> None:  # noqa: ARG002
+        """A line `event`."""
+        self._line(event, **facts)
 
     def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:  # noqa: ARG002
         """A line `event` for each row."""
@@ -150,6 +157,10 @@ class TextReporter:
     def say(self, message: str) -> None:
         """A line."""
         self._console.print(message, markup=False, soft_wrap=True)
+
+    def line(self, event: str, sentence: str, **facts: Any) -> None:  # noqa: ARG002
+        """The sentence."""
+        self.say(sentence)
 
     def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:  # noqa: ARG002
         """A table; numbers to the right."""

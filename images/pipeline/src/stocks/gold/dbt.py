@@ -9,13 +9,14 @@ import contextlib
 import importlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stocks.errors import ConfigError, WarehouseUnavailable
+from stocks.gold.results import NodeResult, is_passing_fault
 from stocks.universe import project_folder
 from stocks.warehouse import Warehouse
 
@@ -25,47 +26,24 @@ _TOTALS = {
     "LogSnapshotResult": "total",
     "LogModelResult": "total",
     "LogTestResult": "num_models",
+    "LogFreshnessResult": "total",
 }
-_LOST = (
-    "connection to server",
-    "server closed the connection",
-    "terminating connection",
-    "could not connect",
-)
-
-Progress = Callable[[int, int, str], None]
-"""Called with the number of nodes done, the number of all, and the name of the last one."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NodeResult:
-    """What dbt says of one seed, snapshot, model or test."""
+class NodeEnd:
+    """What dbt says when a node has ended."""
 
-    unique_id: str
+    total: int
+    """How many nodes the command has."""
     name: str
     kind: str
-    """dbt's resource type: seed, snapshot, model, test or unit_test."""
-    model: str
-    """The model that a test looks at; the node itself otherwise."""
     status: str
-    """success, pass, warn, fail, error or skipped."""
-    severity: str
-    """error or warn."""
-    failures: int
-    message: str
     seconds: float
-    sql: str
-    """The compiled statement of a test: its rows are the failing ones."""
 
-    @property
-    def is_test(self) -> bool:
-        """Whether the node checks others."""
-        return self.kind in ("test", "unit_test")
 
-    @property
-    def is_bad(self) -> bool:
-        """Whether the node fails the build."""
-        return self.status in ("error", "fail", "runtime error")
+Progress = Callable[[NodeEnd], None]
+"""Called by dbt's threads as nodes end."""
 
 
 def preload() -> None:
@@ -94,7 +72,7 @@ def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str,
 
 
 def run_dbt(
-    arguments: list[str], *, variables: Mapping[str, str], artifacts: Path, progress: Progress
+    arguments: Sequence[str], *, variables: Mapping[str, str], artifacts: Path, progress: Progress
 ) -> list[NodeResult]:
     """Runs a dbt command over the project.
 
@@ -111,6 +89,18 @@ def run_dbt(
         ConfigError: dbt is not installed, or the project can't be parsed.
         WarehouseUnavailable: The warehouse went away.
     """
+    result = invoke(arguments, variables=variables, artifacts=artifacts, progress=progress)
+    return [_result(node) for node in getattr(result, "results", [])]
+
+
+def invoke(
+    arguments: Sequence[str],
+    *,
+    variables: Mapping[str, str],
+    artifacts: Path,
+    progress: Progress = lambda _: None,
+) -> Any:
+    """Runs a dbt command as `run_dbt` does; gives what dbt gives: lines for `ls`, a manifest for `parse`."""
     try:
         from dbt.cli.main import dbtRunner
     except ImportError as error:
@@ -118,26 +108,30 @@ def run_dbt(
 
     def watch(event: Any) -> None:
         if (total := _TOTALS.get(event.info.name)) is not None:
-            progress(event.data.index, getattr(event.data, total), event.data.node_info.node_name)
+            node = event.data.node_info
+            progress(
+                NodeEnd(
+                    total=getattr(event.data, total),
+                    name=node.node_name,
+                    kind=node.resource_type,
+                    status=event.data.status.lower(),
+                    seconds=event.data.execution_time,
+                )
+            )
 
-    options = [
-        *("--project-dir", str(project_folder()), "--profiles-dir", str(project_folder())),
-        *("--target-path", str(artifacts / "target"), "--log-path", str(artifacts / "logs")),
-    ]
-    quiet = [
-        *("--log-level", "none", "--log-level-file", "debug", "--no-use-colors"),
-        *("--no-send-anonymous-usage-stats", "--no-version-check"),
-    ]
     with _environment(variables):
-        ended = dbtRunner(callbacks=[watch]).invoke([*arguments, *quiet, *options])
+        options = [
+            *("--project-dir", str(project_folder())),
+            *("--profiles-dir", os.environ.get("DBT_PROFILES_DIR") or str(project_folder())),
+            # dbt takes a relative path for one below the project.
+            *("--target-path", str(artifacts.absolute() / "target"), "--log-path", str(artifacts.absolute() / "logs")),
+            *("--log-level", "none", "--log-level-file", "debug", "--no-use-colors"),
+            *("--no-send-anonymous-usage-stats", "--no-version-check"),
+        ]
+        ended = dbtRunner(callbacks=[watch]).invoke([*arguments, *options])
     if ended.exception is not None:
         raise _failure(ended.exception, artifacts)
-    return [_result(node) for node in getattr(ended.result, "results", [])]
-
-
-def lost_connection(text: str) -> bool:
-    """Whether an error text of dbt says that PostgreSQL went away; dbt keeps no code of it."""
-    return any(sign in text for sign in _LOST)
+    return ended.result
 
 
 @contextlib.contextmanager
@@ -155,7 +149,7 @@ def _failure(error: BaseException, artifacts: Path) -> BaseException:
     if not isinstance(error, Exception):
         return error  # Ctrl-C
     text = " ".join(str(error).split())
-    if lost_connection(text):
+    if is_passing_fault(text):
         return WarehouseUnavailable(f"dbt lost the warehouse: {text}")
     return ConfigError(f"dbt failed: {text}", hint=f"Its log is {artifacts / 'logs' / 'dbt.log'}.")
 

@@ -1,0 +1,117 @@
+"""Commands around the warehouse."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stocks.cli.options import AsJson, AsText, InCluster
+from stocks.cli.running import reporting
+from stocks.errors import ConfigError
+from stocks.settings import load_settings
+
+
+class LoginRole(StrEnum):
+    """A login of the embedded warehouse."""
+
+    OWNER = "owner"
+    WRITER = "writer"
+    READER = "reader"
+
+
+def migrate() -> None:
+    """Bring the warehouse to this version; the embedded one is always brought there."""
+    from stocks.local.instance import open_warehouse
+    from stocks.warehouse import Warehouse
+    from stocks.warehouse.migrate import migrate as bring
+
+    settings = load_settings()
+    if settings.stocks_warehouse_url is None:
+        with open_warehouse(settings):
+            print("The embedded warehouse is at this version.")
+        return
+    applied = bring(Warehouse(settings.stocks_warehouse_url))
+    names = ", ".join(f"{m.version:04d}_{m.name}" for m in applied)
+    print(f"Applied {names}." if applied else "The warehouse is at this version already.")
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement that reads.")],
+    fmt: Annotated[str, typer.Option("--format", help="table, csv or json.")] = "table",
+) -> None:
+    """Read the warehouse with the read-only role."""
+    from stocks.cli.rows import Format, print_rows
+    from stocks.local.instance import open_warehouse
+    from stocks.warehouse.query import read
+
+    if fmt not in set(Format):
+        raise ConfigError(f"There is no format {fmt!r}.", hint=f"Choose one of {', '.join(Format)}.")
+    with open_warehouse(load_settings()) as warehouse:
+        print_rows(read(warehouse, sql), Format(fmt))
+
+
+def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = False) -> None:
+    """Show the last runs, how fresh each ticker is, what the tests said, and the request budget."""
+    if cluster:
+        from stocks.cli.cluster import show_cluster
+
+        with reporting(output, as_json) as (report, _):
+            show_cluster(report)
+        return
+    from stocks.cli.summary import show_status
+    from stocks.local.instance import open_warehouse
+
+    with reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
+        show_status(report, settings, warehouse)
+
+
+def env(
+    context: typer.Context,
+    role: Annotated[
+        LoginRole,
+        typer.Option(help="Whose login to the embedded warehouse: dbt needs the owner's, a dashboard the reader's."),
+    ] = LoginRole.OWNER,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Stop the embedded server that an earlier `stocks env` left on.")
+    ] = False,
+) -> None:
+    """Print the environment that dbt and psql need: eval "$(stocks env)". With a command, run it in there.
+
+    Printing leaves the embedded server running until `stocks env --stop`; `stocks env -- dbt build` stops it
+    afterwards. What is printed holds the password.
+    """
+    from stocks.gold.dbt import environment
+    from stocks.local.instance import open_warehouse
+    from stocks.local.postgres import EmbeddedPostgres
+    from stocks.warehouse import Warehouse
+
+    settings = load_settings()
+    server = EmbeddedPostgres(settings.stocks_state_dir)
+    if stop:
+        print("Stopped." if server.stop() else "Others still use the server: the last of them stops it.")
+        return
+    with open_warehouse(settings) as warehouse:
+        is_embedded = settings.stocks_warehouse_url is None
+        login = Warehouse(server.url(f"stocks_{role}")) if is_embedded else warehouse
+        variables = {**environment(login), "STOCKS_WAREHOUSE_URL": login.url}
+        if context.args:
+            command = [_beside_python(context.args[0]), *context.args[1:]]
+            ended = subprocess.run(command, env={**os.environ, **variables}, check=False)
+            raise typer.Exit(ended.returncode)
+        if is_embedded:
+            server.keep_running()
+        for name, value in variables.items():
+            print(f"export {name}={shlex.quote(value)}")
+
+
+def _beside_python(program: str) -> str:
+    """The program of this environment where it has one (dbt), else the one on the PATH."""
+    own = Path(sys.executable).parent / program
+    return str(own) if own.exists() else program

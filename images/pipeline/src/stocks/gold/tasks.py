@@ -1,0 +1,118 @@
+"""Runs the nodes of one task, in a pod that may be killed and started again.
+
+What an earlier try of the task has done is read from its run_results.json and not done again: a pod that runs
+many nodes goes on where the last one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from stocks.gold.dbt import Progress, invoke
+from stocks.gold.manifest import Manifest, Node
+from stocks.gold.results import RUN_RESULTS, RunResults, done, merged, of_sources, required_results, without_result
+
+LOG = "dbt.log"
+
+
+def run_task(
+    manifest: Manifest,
+    nodes: Collection[str],
+    *,
+    earlier: RunResults | None,
+    options: Sequence[str],
+    variables: Mapping[str, str],
+    scratch: Path,
+    results: Path,
+    progress: Progress,
+) -> RunResults:
+    """Builds and tests nodes; a source that is too old leaves out what hangs on it.
+
+    Args:
+        manifest: The project's.
+        nodes: unique_ids of what the task runs.
+        earlier: What an earlier try of this task said.
+        options: Of `dbt build`: --full-refresh, --vars.
+        variables: Set in dbt's environment.
+        scratch: Folder for dbt's own files.
+        results: Folder for run_results.json and dbt.log, which are written however dbt ends.
+        progress: Called as nodes end.
+
+    Returns:
+        The results of the task's nodes, earlier ones too.
+
+    Raises:
+        ConfigError: dbt is not installed, or the project can't be parsed.
+        WarehouseUnavailable: The warehouse went away.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    wanted = still_to_do(manifest, nodes, earlier)
+    parts = [earlier] if earlier else []
+    try:
+        sources = {key for key in wanted if manifest.nodes[key].kind == "source"}
+        stale: set[str] = set()
+        if sources:
+            fresh = _freshness([manifest.nodes[key] for key in sources], variables, scratch, progress)
+            stale = {result["unique_id"] for result in fresh["results"]} - done(fresh)
+            parts.append(fresh)
+        built = wanted - sources
+        left_out = built & below(manifest, stale)
+        if built - left_out:
+            selected = [selector(manifest.nodes[key]) for key in sorted(built - left_out)]
+            invoke(
+                # The tests are named one by one: dbt must add none of another task's.
+                ["build", "--indirect-selection", "empty", "--select", *selected, *options],
+                variables=variables,
+                artifacts=scratch,
+                progress=progress,
+            )
+            parts.append(required_results(scratch / "target"))
+        if left_out:
+            parts.append({**parts[-1], "results": without_result(left_out, "behind a source that is too old")})
+        whole = merged(parts)
+        (results / RUN_RESULTS).write_text(json.dumps(whole))
+        return whole
+    finally:
+        if (log := scratch / "logs" / LOG).exists():
+            shutil.copyfile(log, results / LOG)
+
+
+def still_to_do(manifest: Manifest, nodes: Collection[str], earlier: RunResults | None) -> set[str]:
+    """What of the nodes must run: all that was not done, what a failed test looked at, and what hangs on these."""
+    own = set(nodes)
+    wanted = own - done(earlier)
+    wanted |= own & {parent for key in wanted if manifest.nodes[key].is_test for parent in manifest.nodes[key].parents}
+    return wanted | (own & below(manifest, wanted))
+
+
+def below(manifest: Manifest, roots: Iterable[str]) -> set[str]:
+    """All nodes that hang on any of the roots."""
+    children: dict[str, list[str]] = {}
+    for node in manifest.nodes.values():
+        for parent in node.parents:
+            children.setdefault(parent, []).append(node.unique_id)
+    found: set[str] = set()
+    ahead = list(roots)
+    while ahead:
+        for child in children.get(ahead.pop(), []):
+            if child not in found:
+                found.add(child)
+                ahead.append(child)
+    return found
+
+
+def selector(node: Node) -> str:
+    """The selector of one node for dbt, which has none by unique_id."""
+    return f"source:{node.unique_id.removeprefix('source.')}" if node.kind == "source" else f"fqn:{'.'.join(node.fqn)}"
+
+
+def _freshness(sources: Sequence[Node], variables: Mapping[str, str], scratch: Path, progress: Progress) -> RunResults:
+    """How old the sources are; those that don't say how old they may be have only tests."""
+    selected = [selector(source) for source in sources if source.has_freshness]
+    if not selected:
+        return {"metadata": {}, "results": []}
+    invoke(["source", "freshness", "--select", *selected], variables=variables, artifacts=scratch, progress=progress)
+    return of_sources(json.loads((scratch / "target" / "sources.json").read_text()))
