@@ -9,6 +9,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Each worker has PostgreSQL servers of its own; tests/conftest.py says which tests stay together.
+PYTEST := $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadgroup
 ARGS ?=
 SELECT ?=
 
@@ -81,7 +83,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 ##@ Develop
 .PHONY: test format check generate lock ci clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
-	@$(BIN)/pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 format: $(VENV)/dev ## Format and mend what can be mended
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -101,8 +103,8 @@ generate: $(VENV)/dev ## Write the generated files again
 lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 	$(BIN)/python tools/lock.py $(ARGS)
 
-ci: check ## Exactly what CI runs
-	$(BIN)/pytest --cov --cov-report=term
+ci: check ## What CI runs; .ci/run adds what needs a cluster
+	$(PYTEST) --cov --cov-report=term
 
 clean: ## Remove .venv and caches; .state, which holds your data, stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs

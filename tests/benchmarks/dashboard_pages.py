@@ -10,32 +10,26 @@ reads the whole fact table into pandas and filters there. Bytes are counted on t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import random
-import socket
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import stocks_dashboard
 from playwright.sync_api import Page, sync_playwright
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.dashboard.gate import Gate, gated
+from tests.dashboard.serving import CHROMIUM, OPTIONS, serving
 from websockets.asyncio.client import connect
 
 from stocks.local.postgres import EmbeddedPostgres
 
-APP = f"{stocks_dashboard.__path__[0]}/app.py"
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 VISITORS = 10
 ROUNDS = 20
 SYMBOLS = 500
@@ -77,45 +71,20 @@ def main() -> int:
     """Measures, prints a table."""
     state, rounds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else ROUNDS
     with EmbeddedPostgres(state).running() as server, gated(server.url("stocks_reader")) as (gate, url):
-        with dashboard(url) as (address, process):
+        with serving(url) as (address, process):
             print(f"dashboard at rest: {resident(process):,.0f} MiB")
-            print(f"\nOne visitor in Chromium, {rounds} clicks a page")
+            print(f"\nOne visitor in Chromium, {rounds} clicks a page ({load()})")
             clicks(address, gate, rounds)
             print(f"dashboard: {resident(process):,.0f} MiB")
-        with dashboard(url) as (address, process):
-            print(f"\n{VISITORS} visitors at once, {rounds} pages each of every kind")
+        with serving(url) as (address, process):
+            print(f"\n{VISITORS} visitors at once, {rounds} pages each of every kind ({load()})")
             asyncio.run(visitors(address, gate, rounds))
             print(f"dashboard: {resident(process):,.0f} MiB")
         before = gate.received
-        print("\nThe whole fact table into pandas, then filter")
+        print(f"\nThe whole fact table into pandas, then filter ({load()})")
         subprocess.run([sys.executable, "-c", _BASELINE], env={**os.environ, "STOCKS_WAREHOUSE_URL": url}, check=True)
         print(f"{(gate.received - before) / 1e6:,.0f} MB from the warehouse")
     return 0
-
-
-@contextlib.contextmanager
-def dashboard(url: str) -> Iterator[tuple[str, int]]:
-    """A dashboard that has just started: its address and process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", APP, f"--server.port={port}"]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "STOCKS_WAREHOUSE_URL": url},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=5).close()
-                break
-            time.sleep(0.1)
-        yield f"localhost:{port}", process.pid
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def clicks(address: str, gate: Gate, rounds: int) -> None:
@@ -225,6 +194,11 @@ def table(taken: dict[str, list[float]], read: dict[str, list[int]]) -> None:
             f"{name:24}{len(times):5}{statistics.median(times):11,.0f}{p95:9,.0f}{max(times):9,.0f}"
             f"{statistics.median(read[name]) / 1000:11,.1f}"
         )
+
+
+def load() -> str:
+    """How busy the machine has been in the last minute: figures say little without it."""
+    return f"load {os.getloadavg()[0]:.1f} of {os.cpu_count()}"
 
 
 def resident(process: int) -> float:

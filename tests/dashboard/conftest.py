@@ -8,15 +8,14 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-import stocks_dashboard
 import streamlit as st
 from psycopg import sql
 from streamlit.testing.v1 import AppTest
+from tests.dashboard.serving import APP
 from tests.instance import Instance
 
 from stocks.local.postgres import EmbeddedPostgres
 
-APP = f"{stocks_dashboard.__path__[0]}/app.py"
 SECONDS = 60
 
 OpenPage = Callable[..., AppTest]

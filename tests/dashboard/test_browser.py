@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.dashboard.conftest import APP
 from tests.dashboard.gate import gated
+from tests.dashboard.serving import CHROMIUM, OPTIONS, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-OPTIONS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 MILLISECONDS = 30_000
 # Streamlit looks for its own address beneath the page's before it looks at the root.
 _LOOKS_FOR_ITS_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
@@ -37,42 +25,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def served(gold_url: str) -> Iterator[tuple[str, object]]:
     """The address of a running dashboard, and the gate between it and its warehouse."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with gated(gold_url) as (gate, url):
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", APP, f"--server.port={port}"],
-            env={**os.environ, "STOCKS_WAREHOUSE_URL": url},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            address = f"http://localhost:{port}"
-            await_health(f"{address}/_stcore/health")
-            yield address, gate
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-def await_health(address: str) -> None:
-    """Waits until a server says that it is well."""
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:
-                assert answer.status == 200
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the dashboard did not start")
+    with gated(gold_url) as (gate, url), serving(url) as (address, _):
+        yield f"http://{address}", gate
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def chromium() -> Iterator[object]:
     """A headless browser."""
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(OPTIONS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         yield browser
         browser.close()
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stocks_dashboard.horizon import CANDLES, Candle, Horizon, candle, first_day, months_before
 
 FIRST, LAST = date(2000, 3, 1), date(2013, 3, 1)

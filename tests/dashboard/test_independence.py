@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 import stocks_dashboard
 
 SOURCES = sorted(Path(stocks_dashboard.__path__[0]).rglob("*.py"))

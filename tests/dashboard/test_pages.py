@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 import streamlit as st
-from stocks_dashboard import warehouse
 from streamlit.testing.v1 import AppTest
 from tests.dashboard.conftest import Copy, OpenPage
 from tests.dashboard.gate import gated
+
+from stocks_dashboard import warehouse
 
 PAGES = ["", "compare", "stock", "market", "health"]
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+
 from stocks_dashboard import queries
 from stocks_dashboard.literals import Symbol, Value, render
 

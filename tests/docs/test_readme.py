@@ -14,16 +14,19 @@ from stocks.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-README_COMMANDS = [
-    line
+README_BLOCKS = [
+    block.splitlines()
     for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    for line in block.splitlines()
+]
+# `eval` is for the reader's shell.
+STOCKS_BLOCKS = [
+    lines for block in README_BLOCKS if (lines := [line for line in block if "stocks" in line and "eval" not in line])
 ]
 
 
 def test_every_command_of_stocks_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text() + (ROOT / "CHANGELOG.md").read_text()
-    names = [command.name or command.callback.__name__ for command in app.registered_commands]  # type: ignore[union-attr]
+    names = [command.name or command.callback.__name__.replace("_", "-") for command in app.registered_commands]  # type: ignore[union-attr]
     assert [name for name in names if name not in readme] == []
 
 
@@ -51,23 +54,23 @@ def test_every_path_in_the_readmes_table_exists() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.parametrize("line", [line for line in README_COMMANDS if "stocks" in line and "eval" not in line])
-def test_every_stocks_command_of_the_readme_runs(line: str, sample_instance: Instance, tmp_path_factory) -> None:
-    words = shlex.split(line)
-    variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_0-9]+=.*", word))
-    arguments = words[len(variables) + 1 :]
-    instance = sample_instance
-    if "STOCKS_STATE_DIR" in variables:  # a state of its own, kept from line to line
-        instance = Instance.make(tmp_path_factory.getbasetemp() / "readme" / variables.pop("STOCKS_STATE_DIR"))
-    elif arguments[0] == "run":
-        instance = Instance.make(tmp_path_factory.mktemp("run") / "state")
-    instance.state.parent.mkdir(parents=True, exist_ok=True)
-    ended = instance.stocks(*arguments, **variables)
-    # The sample has no Tesco: the provider would.
-    assert ended.returncode == (65 if "TSCO.LON" in arguments else 0), ended.stdout + ended.stderr
+@pytest.mark.parametrize("block", STOCKS_BLOCKS, ids=lambda block: block[0])
+def test_every_stocks_command_of_the_readme_runs(block: list[str], sample_instance: Instance, tmp_path: Path) -> None:
+    for number, line in enumerate(block):
+        words = shlex.split(line)
+        variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_0-9]+=.*", word))
+        arguments = words[len(variables) + 1 :]
+        instance = sample_instance
+        if "STOCKS_STATE_DIR" in variables:  # a state of its own, kept from line to line
+            instance = Instance.make(tmp_path / variables.pop("STOCKS_STATE_DIR"))
+        elif arguments[0] == "run":
+            instance = Instance.make(tmp_path / str(number))
+        ended = instance.stocks(*arguments, **variables)
+        # The sample has no Tesco: the provider would.
+        assert ended.returncode == (65 if "TSCO.LON" in arguments else 0), ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("line", [line for line in README_COMMANDS if line.startswith("make dbt")])
+@pytest.mark.parametrize("line", [line for block in README_BLOCKS for line in block if line.startswith("make dbt")])
 def test_every_dbt_command_of_the_readme_runs(line: str, sample_instance: Instance) -> None:
     before = sample_instance.gold()
     ended = subprocess.run(

@@ -25,7 +25,9 @@ def build(options: Options) -> dict[str, str]:
     identities = {}
     for name in OURS:
         image = f"stocks-{name}:{version()}"
-        run([options.provider, "build", "--tag", image, "--file", str(ROOT / f"images/{name}/Dockerfile"), str(ROOT)])
+        # The name in full, as a node reads it in a manifest: a short one Podman would put below localhost/.
+        tag = ["--tag", f"docker.io/library/{image}"]
+        run([options.provider, "build", *tag, "--file", str(ROOT / f"images/{name}/Dockerfile"), str(ROOT)])
         identities[image] = identity(options, image)
     return identities
 

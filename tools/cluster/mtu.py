@@ -14,7 +14,11 @@ from tools.cluster.network import host_uplink, network_mtu, wanted_mtu
 from tools.cluster.options import NAMESPACE, Options
 
 _POD = "mtu-probe"
-_LABELS = {"app.kubernetes.io/name": "stocks", "app.kubernetes.io/part-of": "stocks"}
+_LABELS = {
+    "app.kubernetes.io/name": "stocks",
+    "app.kubernetes.io/part-of": "stocks",
+    "app.kubernetes.io/component": _POD,
+}
 _SLOWEST = 10.0  # seconds for a few megabytes: a path that drops large packets takes minutes, or for ever
 
 
@@ -85,10 +89,11 @@ def _gateway(options: Options) -> str:
 def _probe(options: Options, *, gateway: str) -> dict[str, Any]:
     """Runs tools/cluster/probe.py in a pod."""
     kubectl = [*options.kubectl, "--namespace", NAMESPACE]
-    delete = [*kubectl, "delete", "pod", _POD, "--ignore-not-found", "--now"]
+    delete = [*kubectl, "delete", "pod,networkpolicy", _POD, "--ignore-not-found", "--now"]
     run(delete)
     script = Path(__file__).with_name("probe.py").read_text()
-    run([*kubectl, "create", "--filename", "-"], text=json.dumps(_pod(script, gateway)))
+    objects = {"apiVersion": "v1", "kind": "List", "items": [_policy(gateway), _pod(script, gateway)]}
+    run([*kubectl, "create", "--filename", "-"], text=json.dumps(objects))
     try:
         run([*kubectl, "wait", "pod", _POD, "--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s"])
         found: dict[str, Any] = json.loads(run([*kubectl, "logs", _POD]))
@@ -97,12 +102,26 @@ def _probe(options: Options, *, gateway: str) -> dict[str, Any]:
         run([*delete, "--wait=false"])
 
 
+def _policy(gateway: str) -> dict[str, Any]:
+    """Lets the probe out to the host; no other pod needs that."""
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": _POD, "labels": _LABELS},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/component": _POD}},
+            "policyTypes": ["Egress"],
+            "egress": [{"to": [{"ipBlock": {"cidr": f"{gateway}/32"}}]}],
+        },
+    }
+
+
 def _pod(script: str, gateway: str) -> dict[str, Any]:
     credential = (("AWS_ACCESS_KEY_ID", "accesskey"), ("AWS_SECRET_ACCESS_KEY", "secretkey"))
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        # What the NetworkPolicies let out, and into RustFS.
+        # These labels let it into RustFS where NetworkPolicies are enforced.
         "metadata": {"name": _POD, "labels": _LABELS},
         "spec": {
             "restartPolicy": "Never",

@@ -66,12 +66,15 @@ def candles(
         height: Pixels.
     """
     lowest, highest, most = _extreme(bars["low"].min()), _extreme(bars["high"].max()), _extreme(bars["volume"].max())
-    # The lowest quarter of the chart belongs to the volume.
+    # The lowest quarter of the chart belongs to the volume, the highest tenth to corporate actions.
     room = (highest - lowest) or highest * 0.1
-    bottom = lowest * (lowest / (lowest + room)) ** 0.33 if is_log else max(lowest - room / 3, 0)
+    bottom, top = max(lowest - room / 3, 0), highest + room / 10
+    if is_log:
+        ratio = 1 + room / lowest
+        bottom, top = lowest * ratio ** -(1 / 3), highest * ratio ** (1 / 10)
     scale = {
         "type": "log" if is_log else "linear",
-        "domain": [bottom, highest + room * 0.04],
+        "domain": [bottom, top],
         "nice": False,
         "zero": False,
     }
@@ -170,7 +173,7 @@ def candles(
                 },
             }
         )
-    top = _one_digit(most)
+    tick = _one_digit(most)
     volume = {
         "mark": {"type": "bar", "size": size, "opacity": 0.35},
         "encoding": {
@@ -185,7 +188,7 @@ def candles(
                     "titleAlign": "right",
                     "orient": "right",
                     "format": "~s",
-                    "values": [0, top / 2, top],
+                    "values": [0, tick / 2, tick],
                     "labelExpr": "datum.value ? replace(datum.label, 'G', 'B') : '0'",  # billions
                     "grid": False,
                     "ticks": False,

@@ -17,6 +17,15 @@ _MATERIALIZED = {
 }
 # Names that collide once they are DNS labels, and some that are none at all.
 _NAMES = st.sampled_from(["orders", "Orders", "or_ders", "or.ders", "or-ders-0a1b2c3d", "7days", "_", "ö", "x" * 60])
+_PODS = st.sampled_from(
+    [
+        *[PodConfig()] * 6,
+        PodConfig(own_pod=True),
+        PodConfig(memory="2Gi", timeout="1m"),
+        PodConfig(memory="1Gi", memory_limit="1500Mi", cpu="1"),
+        PodConfig(memory_limit="1G", cpu="900m", retries=0, timeout="1h"),
+    ]
+)
 
 
 @st.composite
@@ -37,7 +46,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
             materialized=draw(st.sampled_from(_MATERIALIZED[kind])),
             parents=tuple(draw(reads)) if kind not in ("seed", "source") else (),
             has_freshness=kind == "source" and draw(st.booleans()),
-            pod=PodConfig(own_pod=draw(st.integers(0, 9)) == 0),
+            pod=draw(_PODS),
         )
     for number in range(draw(st.integers(0, 8))):
         kind = draw(st.sampled_from(["test", "test", "test", "unit_test"]))

@@ -9,7 +9,7 @@ from tests.unit.gold.random_projects import ancestors, manifests
 
 from stocks.errors import ConfigError
 from stocks.gold.graph import Granularity, graph_of
-from stocks.gold.manifest import Manifest, Node, PodConfig
+from stocks.gold.manifest import Manifest, Node, PodConfig, amount
 
 granularities = st.sampled_from(Granularity)
 
@@ -212,6 +212,18 @@ def test_a_pod_is_enough_for_each_of_its_nodes():
         Granularity.SINGLE,
     )
     assert graph.tasks[0].pod == PodConfig(cpu="1", memory="1Gi", memory_limit="2Gi", retries=3, timeout="150s")
+
+
+@given(manifests(), granularities)
+def test_a_task_gets_as_much_as_the_greediest_of_its_nodes_asks_for(manifest, granularity):
+    for task in graph_of(manifest, granularity).tasks:
+        for asked in [manifest.nodes[key].pod for key in task.nodes]:
+            for given_, wished in zip(_quantities(task.pod), _quantities(asked), strict=True):
+                assert given_ >= wished
+
+
+def _quantities(pod):
+    return [amount(quantity or "0") for quantity in (pod.cpu, pod.memory, pod.memory_limit, str(pod.retries or 0))]
 
 
 def test_a_node_without_a_timeout_is_not_cut_off_by_those_of_others():

@@ -127,7 +127,7 @@ def prepare(
     state: Annotated[
         Path | None, typer.Option(help="Folder with the manifest.json and run_results.json of the last run.")
     ] = None,
-    digest: Annotated[str, typer.Option(help="Of the graph that the workflow was drawn from.")] = "",
+    digest: Annotated[str, typer.Option(help="Of the graph of models that the workflow was drawn from.")] = "",
     manifest: OfManifest = None,
     run_id: PodRunId = None,
     to: Annotated[
@@ -141,11 +141,11 @@ def prepare(
     from stocks.gold.ledger import is_current
 
     with reporting(output, as_json) as (report, settings), noted(settings, run_id, "prepare", command="gold") as note:
-        drawn = graph_of(_manifest(manifest), granularity)
-        if digest and digest != drawn.digest:
+        project = _manifest(manifest)
+        drawn, own = graph_of(project, granularity), graph_of(project, Granularity.MODEL).digest
+        if digest and digest != own:
             raise ConfigError(
-                f"The workflow was drawn from another state of the dbt project ({digest}) than the image has "
-                f"({drawn.digest}).",
+                f"The workflow was drawn from another state of the dbt project ({digest}) than the image has ({own}).",
                 hint="Render and apply the WorkflowTemplate again: make generate, make up.",
             )
         warehouse = _warehouse(settings, run_id)

@@ -114,7 +114,8 @@ def invoke(
                     total=getattr(event.data, total),
                     name=node.node_name,
                     kind=node.resource_type,
-                    status=event.data.status.lower(),
+                    # Of a unit test node_info says "None".
+                    status=event.data.status.lower() if node.node_status == "None" else node.node_status,
                     seconds=event.data.execution_time,
                 )
             )

@@ -173,10 +173,13 @@ def _pod(nodes: Collection[Node]) -> PodConfig:
     pods = [node.pod for node in nodes]
     unlimited = any(node.is_costly and node.pod.seconds is None for node in nodes)
     seconds = 0 if unlimited else sum(pod.seconds or 0 for pod in pods)
+    memory = max((pod.memory for pod in pods if pod.memory), key=amount, default=None)
+    limits = [pod.memory_limit for pod in pods if pod.memory_limit]
     return PodConfig(
         cpu=max((pod.cpu for pod in pods if pod.cpu), key=amount, default=None),
-        memory=max((pod.memory for pod in pods if pod.memory), key=amount, default=None),
-        memory_limit=max((pod.memory_limit for pod in pods if pod.memory_limit), key=amount, default=None),
+        memory=memory,
+        # One node's limit may be less than what another asks for.
+        memory_limit=max([*limits, memory or limits[0]], key=amount) if limits else None,
         retries=max((pod.retries for pod in pods if pod.retries is not None), default=None),
         timeout=f"{seconds}s" if seconds else None,
         own_pod=any(pod.own_pod for pod in pods),

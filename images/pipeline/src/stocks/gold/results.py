@@ -17,6 +17,7 @@ RUN_RESULTS = "run_results.json"
 RunResults = dict[str, Any]
 """dbt's artifact (schema v6), as it stands in the file."""
 
+_SHOWN = 20  # nodes in an error
 _BAD = ("error", "fail", "runtime error")
 _DONE = ("success", "pass", "warn", "no-op")
 # What PostgreSQL and libpq say when the same statement may pass a minute later; dbt keeps no code of it.
@@ -178,8 +179,8 @@ def failure(bad: Collection[NodeResult], *, hint: str = "") -> StocksError:
         bad: Results whose `is_bad` holds; at least one.
         hint: What the reader can do.
     """
-    told = "\n".join(f"{result.kind} {result.name}: {' '.join(result.message.split())}" for result in bad)
-    text = f"{len(bad)} of dbt's nodes failed.\n{told}\n"
+    told = [f"{result.kind} {result.name}: {' '.join(result.message.split())}" for result in bad][:_SHOWN]
+    text = "\n".join([f"{len(bad)} of dbt's nodes failed.", *told, ""])
     if any(is_passing_fault(result.message) for result in bad):
         return WarehouseUnavailable(text, hint=hint)
     if any(result.is_broken_rule for result in bad):

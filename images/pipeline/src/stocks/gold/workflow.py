@@ -39,6 +39,7 @@ from stocks.warehouse import Warehouse
 from stocks.warehouse.connection import Connection
 
 MANIFEST = "manifest.json"
+_SHOWN = 10  # names in an error
 PUBLISHED_SCHEMA = "gold"
 _BUILD = "STOCKS_GOLD_BUILD"  # in the merged results' metadata
 _SCHEMA = "https://schemas.getdbt.com/dbt/run-results/v6.json"
@@ -212,14 +213,13 @@ def finish(
     results.mkdir(parents=True, exist_ok=True)
     (results / RUN_RESULTS).write_text(json.dumps(whole))
     told = node_results(whole, manifest)
-    unreached = [result for result in told if result.status == "skipped"]
     if warehouse is None or selection.build_id is None:
-        _check(told, unreached)
+        _check(told)
         return told
     check_is_newest(warehouse, selection)
     with ledger.owner(warehouse) as connection, ledger.noted(connection, selection.build_id):
         ledger.judge(connection, selection.build_id, told)
-        _check(told, unreached)
+        _check(told)
         if selection.base_id is not None:
             ledger.take_over_quality(connection, selection.build_id, selection.base_id)
         ledger.publish(connection, selection.build_id)
@@ -346,8 +346,14 @@ def _whole(selection: Selection, parts: Iterable[RunResults]) -> RunResults:
     return whole | {"metadata": metadata, "results": results}
 
 
-def _check(told: Sequence[NodeResult], unreached: Sequence[NodeResult]) -> None:
+def _check(told: Sequence[NodeResult]) -> None:
     """Nothing may have failed, and nothing may be missing."""
-    bad = [result for result in told if result.is_bad] or unreached
-    if bad:
-        raise failure(bad, hint=f"{len(unreached)} nodes were left out." if unreached else "")
+    left_out = [result.name for result in told if result.status == "skipped"]
+    shown = ", ".join(left_out[:_SHOWN]) + (", …" if len(left_out) > _SHOWN else "")
+    if bad := [result for result in told if result.is_bad]:
+        raise failure(bad, hint=f"{len(left_out)} nodes were left out: {shown}." if left_out else "")
+    if left_out:
+        raise ConfigError(
+            f"{len(left_out)} nodes were never built, their pods were lost: {shown}.",
+            hint="`argo retry` goes on from here.",
+        )
