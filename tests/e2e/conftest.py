@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import re
 import subprocess
@@ -15,10 +16,12 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from kubernetes import client, config
-from tests.e2e.platform import NAMESPACE, Platform
+from tests.e2e.platform import NAMESPACE, Platform, Workflow, output
 from urllib3.exceptions import HTTPError
 
 from stocks.warehouse import Warehouse
+
+SAMPLE = "AAPL,FB,GOOG,IBM,MSFT"
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,18 @@ def platform() -> Platform:
     if not found["items"]:
         pytest.skip("the cluster that kubectl talks to has no WorkflowTemplates of ours: `make up`")
     return Platform()
+
+
+@pytest.fixture(scope="session")
+def ingested(platform: Platform) -> Workflow:
+    """The sample is in silver and gold."""
+    workflow = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="2")
+    assert workflow["status"]["phase"] == "Succeeded", workflow["status"].get("message")
+    changes = json.loads(output(workflow, "commit", "changes"))
+    if "gold" in changes:
+        built = platform.wait(changes["gold"])
+        assert built["status"]["phase"] == "Succeeded", built["status"].get("message")
+    return workflow
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,12 @@ import json
 
 import psycopg
 import pytest
+from tests.e2e.conftest import SAMPLE
 from tests.e2e.platform import NAMESPACE, Platform, Workflow, output
 from tests.instance import TABLES, Instance
 
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.query import read
-
-SAMPLE = "AAPL,FB,GOOG,IBM,MSFT"
 
 
 def gold(reader: Warehouse) -> dict[str, list[str]]:
@@ -26,18 +25,6 @@ def message(reader: Warehouse, workflow: Workflow) -> tuple[int, str]:
         reader, "select exit_code, message from ops.run where run_id = %(uid)s", {"uid": workflow["metadata"]["uid"]}
     ).rows
     return row
-
-
-@pytest.fixture(scope="module")
-def ingested(platform: Platform) -> Workflow:
-    """The sample is in silver and gold."""
-    workflow = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="2")
-    assert workflow["status"]["phase"] == "Succeeded", workflow["status"].get("message")
-    changes = json.loads(output(workflow, "commit", "changes"))
-    if "gold" in changes:
-        built = platform.wait(changes["gold"])
-        assert built["status"]["phase"] == "Succeeded", built["status"].get("message")
-    return workflow
 
 
 def test_gold_is_that_of_one_process(ingested: Workflow, reader: Warehouse, sample_instance: Instance) -> None:
