@@ -17,7 +17,7 @@ from stocks.warehouse import Warehouse
 from stocks.warehouse.migrate import migrate
 
 # Fixtures of a session that take half a minute to make.
-_DEAR = ("sample_instance", "sample_template", "gold_server")
+_COSTLY = ("sample_instance", "sample_template", "gold_server")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         if "instance" in fixtures:  # the test's own, and slow: to whoever is free
             continue
-        group = next((name for name in _DEAR if name in fixtures), str(item.path))
+        group = next((name for name in _COSTLY if name in fixtures), str(item.path))
         item.add_marker(pytest.mark.xdist_group(group))
 
 

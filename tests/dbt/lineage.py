@@ -6,6 +6,8 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from tests.unit.gold.random_projects import ancestors
+
 from stocks.gold.graph import Graph
 
 Pairs = set[tuple[str, str]]
@@ -38,22 +40,15 @@ def expected_nodes(listed: Iterable[str], manifest: Mapping[str, Any]) -> set[st
     return found
 
 
-def pairs_of_dbt(parent_map: Mapping[str, Collection[str]], nodes: Collection[str]) -> Pairs:
+def pairs_of_dbt(parent_map: Mapping[str, Collection[str]], nodes: set[str]) -> Pairs:
     """For each of the nodes those that it depends on, however many others lie between them.
 
     Args:
         parent_map: As the manifest has it.
         nodes: Only pairs of these are given, and none whose first one is a test or a source.
     """
-    before: dict[str, frozenset[str]] = {}
-
-    def ancestors(node: str) -> frozenset[str]:
-        if node not in before:
-            parents = parent_map.get(node, ())
-            before[node] = frozenset(parents).union(*(ancestors(parent) for parent in parents))
-        return before[node]
-
-    return {(other, node) for node in nodes for other in ancestors(node) if other in nodes and is_built(other)}
+    before = ancestors(parent_map)
+    return {(other, node) for node in nodes for other in before[node] & nodes if is_built(other)}
 
 
 def pairs_of(graph: Graph) -> Pairs:
@@ -74,7 +69,7 @@ def is_built(unique_id: str) -> bool:
     return not unique_id.startswith(("test.", "unit_test.", "source."))
 
 
-def gates_of_dbt(summary: Mapping[str, Any], nodes: Collection[str]) -> Pairs:
+def gates_of_dbt(summary: Mapping[str, Any], nodes: set[str]) -> Pairs:
     """The tests that `dbt build` lets each node wait for.
 
     Args:
@@ -87,16 +82,8 @@ def gates_of_dbt(summary: Mapping[str, Any], nodes: Collection[str]) -> Pairs:
         for child in node.get("succ", ()):
             parents[names[child]].append(names[int(number)])
     tests = {name for name in names.values() if name.startswith("test.") and name in nodes}
-    before: dict[str, frozenset[str]] = {}
-
-    def ancestors(node: str) -> frozenset[str]:
-        if node not in before:
-            before[node] = frozenset(parents[node]).union(*(ancestors(parent) for parent in parents[node]))
-        return before[node]
-
-    return {
-        (test, node) for node in names.values() if node in nodes and is_built(node) for test in ancestors(node) & tests
-    }
+    before = ancestors(parents)
+    return {(test, node) for node in nodes if is_built(node) for test in before[node] & tests}
 
 
 def gates_of(graph: Graph) -> Pairs:

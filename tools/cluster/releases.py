@@ -38,7 +38,8 @@ def install(options: Options, name: str, identities: dict[str, str]) -> str:
     run(
         [
             *(*options.helm, "upgrade", "--install", name, str(_chart(name)), *_values(options, name)),
-            *("--wait", "--timeout", _TIMEOUT, "--description", digest),
+            # Where no values are given Helm would keep those of the time before.
+            *("--reset-values", "--wait", "--timeout", _TIMEOUT, "--description", digest),
         ]
     )
     if there:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hypothesis import strategies as st
 
@@ -67,7 +67,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
     return Manifest(project="random", dbt_version="", nodes=nodes)
 
 
-def ancestors(parents: Mapping[str, tuple[str, ...]]) -> dict[str, set[str]]:
+def ancestors(parents: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
     """All that come before each node."""
     found: dict[str, set[str]] = {}
 

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.gold.random_projects import ancestors, manifests
 
@@ -45,6 +45,7 @@ def test_pods_hold_each_task_once_in_an_order_that_runs(graph):
 
 
 @given(graphs())
+@example(({"one": set(), "two": set(), "view": {"one"}, "views": {"two", "view"}}, {"one", "two"}, set()))
 def test_costly_tasks_share_a_pod_only_where_one_waits_for_the_other(graph):
     after, costly, apart = graph
     before = ancestors(after)

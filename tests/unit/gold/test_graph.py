@@ -146,6 +146,7 @@ def test_tests_stand_with_their_model_and_joint_tests_where_all_is_there():
         "orders": ["orders", "orders.sums"],
         "report": ["report"],
     }
+    assert edges(graph)["products"] == edges(graph)["tests"] == ()
     assert edges(graph)["tests-customers-products"] == ("customers", "products")
     assert edges(graph)["orders"] == ("customers", "products", "tests-customers-products")
     assert edges(graph)["report"] == ("orders",)

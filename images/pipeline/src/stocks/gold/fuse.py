@@ -1,17 +1,18 @@
 """Decides which tasks share a pod: as few pods as keep the parallelism.
 
-Two rules, until neither finds anything:
+Three rules, until none finds anything:
 
-- A task moves into the pod of the only one that hangs on it; a costly task only if that waits for no other costly one.
+- A costly task moves into the pod of the only one that hangs on it, if that waits for no other costly one.
+- A cheap task moves into the pod of the only one that hangs on it.
 - Cheap tasks that wait for the same costly ones share a pod: that of the last of these, if one is the last.
 
-Both keep two promises: costly tasks in one pod waited for each other before, and no costly task waits for one that it
+All keep two promises: costly tasks in one pod waited for each other before, and no costly task waits for one that it
 did not wait for before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from stocks.gold.dag import Ancestry, Edges, in_order
 
@@ -31,7 +32,7 @@ def fuse(after: Edges, *, costly: Collection[str], apart: Collection[str]) -> li
     pod_of = {task: task for task in order}
     while True:
         pods = _Pods(after, pod_of, costly=costly, apart=apart)
-        moved = pods.chains() or pods.cheap()
+        moved = pods.costly_chains() or pods.cheap_chains() or pods.cheap()
         if not moved:
             break
         pod_of = {task: moved.get(pod, pod) for task, pod in pod_of.items()}
@@ -59,8 +60,18 @@ class _Pods:
         """The costly pods that are done when a pod starts, as a set of bits."""
         self._end = {pod: start | self._ancestry.set_of({pod} & self._costly) for pod, start in self._start.items()}
 
-    def chains(self) -> dict[str, str]:
-        """Pods that can move into the only pod that hangs on them."""
+    def costly_chains(self) -> dict[str, str]:
+        """Costly pods that can move into the only pod that hangs on them, as that waits for no other costly one.
+
+        No cheap pod may move at the same time: it could be that child, and move on to where it waits for more.
+        """
+        return self._into_child(lambda pod, child: pod in self._costly and self._start[child] == self._end[pod])
+
+    def cheap_chains(self) -> dict[str, str]:
+        """Cheap pods that can move into the only pod that hangs on them; that one starts no later for it."""
+        return self._into_child(lambda pod, _: pod not in self._costly)
+
+    def _into_child(self, may: Callable[[str, str], bool]) -> dict[str, str]:
         children: dict[str, list[str]] = {pod: [] for pod in self.after}
         for pod, others in self.after.items():
             for other in self._ancestry.nearest(others):
@@ -68,12 +79,9 @@ class _Pods:
         moved: dict[str, str] = {}
         for pod in reversed(self._ancestry.order):
             match children[pod]:
-                case [child] if not {pod, child} & self._apart and self._can_wait(pod, child):
+                case [child] if not {pod, child} & self._apart and may(pod, child):
                     moved[pod] = moved.get(child, child)
         return moved
-
-    def _can_wait(self, pod: str, child: str) -> bool:
-        return pod not in self._costly or self._start[child] == self._end[pod]
 
     def cheap(self) -> dict[str, str]:
         """Cheap pods that can move to others that start when they do, or into the pod at whose end they start."""
