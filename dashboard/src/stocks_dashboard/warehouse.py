@@ -28,7 +28,7 @@ PULSE_SECONDS = 3
 _CONNECT_SECONDS = 3
 _STATEMENT_SECONDS = 15
 _FRAMES_KEPT = 400  # of some 20 kB each
-_AT_ONCE = 4
+_AT_ONCE = 5
 # ConnectorX opens a connection for each read; all visitors together may have so many.
 _connections = threading.BoundedSemaphore(12)
 

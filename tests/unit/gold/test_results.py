@@ -24,7 +24,7 @@ from stocks.gold.results import (
     required_results,
     without_result,
 )
-from stocks.gold.tasks import below, still_to_do
+from stocks.gold.tasks import below, selection, still_to_do
 
 STATUSES = ("success", "pass", "warn", "fail", "error", "skipped")
 
@@ -178,3 +178,24 @@ def test_what_is_another_tasks_is_not_run_again() -> None:
 def test_below_follows_every_edge() -> None:
     assert below(SHOP, ["model.shop.b"]) == {"model.shop.c"}
     assert below(SHOP, ["model.shop.a"]) == ALL - {"model.shop.a", "model.shop.other"}
+
+
+def test_dbt_is_told_every_node_by_its_full_name() -> None:
+    assert selection(SHOP, {"model.shop.b", "test.shop.a_holds"}) == [
+        *("--indirect-selection", "empty", "--select", "fqn:shop.a_holds", "fqn:shop.b"),
+    ]
+
+
+def test_node_whose_name_goes_on_from_anothers_is_not_taken_along() -> None:
+    other = Node(unique_id="model.shop.other", name="other", kind="model", fqn=("shop", "a", "other"), package="shop")
+    project = manifest(node("a"), other)
+    assert selection(project, {"model.shop.a"})[-2:] == ["--exclude", "fqn:shop.a.other"]
+    assert "--exclude" not in selection(project, {"model.shop.a", "model.shop.other"})
+
+
+def test_unit_test_of_an_ephemeral_model_brings_the_model() -> None:
+    inline = Node(
+        **{**node("inline").__dict__, "materialized": "ephemeral"},
+    )
+    project = manifest(inline, node("inline_adds_up", "model.shop.inline", kind="unit_test"))
+    assert "fqn:shop.inline" in selection(project, {"unit_test.shop.inline_adds_up"})

@@ -42,7 +42,6 @@ def page() -> None:
     _tiles(stock)
     first, last = choose_range(stock["first_date"], stock["last_date"])
     shown: dict[str, Value] = {"symbol": Symbol(symbol), "first": first, "last": last}
-    prefetch(*((each, shown) for each in (queries.RISK, queries.DRAWDOWNS, queries.RETURNS, queries.ACTIONS)))
     _prices(stock, shown)
     _risk(stock, shown)
     _bars(symbol, shown)
@@ -90,7 +89,11 @@ def _prices(stock: dict[str, Any], shown: dict[str, Value]) -> None:
     assert isinstance(first, date)
     assert isinstance(last, date)
     width = candle(first, last)
-    bars = rows(queries.CANDLES, **shown, basis=str(basis), candle=str(width))
+    candles: dict[str, Value] = {**shown, "basis": str(basis), "candle": str(width)}
+    # What the charts below need comes along: the page waits once.
+    along = (queries.ACTIONS, queries.RISK, queries.DRAWDOWNS, queries.RETURNS)
+    prefetch((queries.CANDLES, candles), *((each, shown) for each in along))
+    bars = rows(queries.CANDLES, **candles)
     if bars.is_empty():
         st.info("There is no bar in this range. Choose a longer one.", icon=":material/event_busy:")
         return

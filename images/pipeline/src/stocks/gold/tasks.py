@@ -61,10 +61,8 @@ def run_task(
         built = wanted - sources
         left_out = built & below(manifest, stale)
         if built - left_out:
-            selected = [selector(manifest.nodes[key]) for key in sorted(built - left_out)]
             invoke(
-                # The tests are named one by one: dbt must add none of another task's.
-                ["build", "--indirect-selection", "empty", "--select", *selected, *options],
+                ["build", *selection(manifest, built - left_out), *options],
                 variables=variables,
                 artifacts=scratch,
                 progress=progress,
@@ -104,9 +102,41 @@ def below(manifest: Manifest, roots: Iterable[str]) -> set[str]:
     return found
 
 
+def selection(manifest: Manifest, nodes: Collection[str]) -> list[str]:
+    """Options that let `dbt build` run just these nodes."""
+    chosen = {key: manifest.nodes[key] for key in nodes}
+    # dbt runs a unit test of an ephemeral model only where the model is selected too; nothing is built for it.
+    tested = {parent for node in chosen.values() if node.kind == "unit_test" for parent in node.parents}
+    chosen |= {key: manifest.nodes[key] for key in tested if manifest.nodes[key].materialized == "ephemeral"}
+    # A name selects all whose names begin with it, too: orders, and what is in the folder orders.
+    names = {_full_name(node) for node in chosen.values()}
+    more = [
+        selector(node)
+        for key, node in manifest.nodes.items()
+        if key not in chosen and node.kind != "source" and not names.isdisjoint(_prefixes(node))
+    ]
+    return [
+        # The tests are named one by one: dbt must add none of another task's.
+        *("--indirect-selection", "empty", "--select"),
+        *sorted(selector(node) for node in chosen.values()),
+        *(["--exclude", *sorted(more)] if more else []),
+    ]
+
+
 def selector(node: Node) -> str:
     """The selector of one node for dbt, which has none by unique_id."""
-    return f"source:{node.unique_id.removeprefix('source.')}" if node.kind == "source" else f"fqn:{'.'.join(node.fqn)}"
+    if node.kind == "source":
+        return f"source:{node.unique_id.removeprefix('source.')}"
+    return f"fqn:{_full_name(node)}"
+
+
+def _full_name(node: Node) -> str:
+    return ".".join(node.fqn)
+
+
+def _prefixes(node: Node) -> Iterable[str]:
+    parts = _full_name(node).split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def _freshness(sources: Sequence[Node], variables: Mapping[str, str], scratch: Path, progress: Progress) -> RunResults:
