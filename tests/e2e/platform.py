@@ -31,7 +31,7 @@ class Platform:
             "spec": {
                 "workflowTemplateRef": {"name": template},
                 "arguments": {"parameters": given},
-                "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "120s"},
+                "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "900s"},
             },
         }
         made = self._objects.create_namespaced_custom_object(*_ARGO, "workflows", body)

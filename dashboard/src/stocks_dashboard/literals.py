@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.=-]{0,19}", re.ASCII)
+_SYMBOL = re.compile(r"\^?[A-Z0-9][A-Z0-9.=-]{0,19}", re.ASCII)
 _PLACE = re.compile(r"\$\{(\w+)\}")
 
 Value = str | int | float | date | Sequence[str]
