@@ -9,8 +9,11 @@ equal stretches of days (so that the worst day of 25 years is still seen), table
 
 from __future__ import annotations
 
-POINTS_A_LINE = 600
-"""On a chart as wide as the page; one of two beside each other has half as many."""
+POINTS_A_LINE = 400
+"""On a chart as wide as the page, where a stretch is ten pixels; one of two beside each other has half as many.
+
+A browser takes longer to draw points than the warehouse to find them.
+"""
 TABLE_ROWS = 250
 EXPORT_ROWS = 20_000
 SYMBOLS_SHOWN = 500
