@@ -93,7 +93,7 @@ def builds(pods: Pods) -> list[str]:
 
 def test_whole_build_in_pods_is_that_of_one_process(pods: Pods) -> None:
     before, rules = pods.instance.gold(), pods.instance.query(RULES)
-    assert pods.run("--full-refresh") == {"prepare": 0, "task": 0, "finish": 0}
+    assert pods.run("--if-changed", "--full-refresh") == {"prepare": 0, "task": 0, "finish": 0}
     assert pods.instance.gold() == before
     assert pods.instance.query(RULES) == rules
     assert builds(pods) == ["True", "True"]
@@ -107,7 +107,7 @@ def test_current_gold_is_left_alone(pods: Pods) -> None:
 def test_selection_is_built_on_a_copy_of_what_is_published(pods: Pods) -> None:
     before = pods.instance.gold()
     seen = pods.instance.query("select load_id, fingerprint from ops.gold_build order by build_id desc limit 1")
-    assert pods.run("--select=fact_weekly_prices") == {"prepare": 0, "task": 0, "finish": 0}
+    assert pods.run("--if-changed", "--select=fact_weekly_prices") == {"prepare": 0, "task": 0, "finish": 0}
     assert pods.models() == {"fact_weekly_prices": "success"}
     assert pods.instance.gold() == before
     # Rules that did not run again still stand, and the build has seen no more than the one it began from.

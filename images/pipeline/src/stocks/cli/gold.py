@@ -123,7 +123,9 @@ def prepare(
     exclude: Annotated[str, typer.Option(help="As dbt's --exclude.")] = "",
     full_refresh: FullRefresh = False,
     variables: Annotated[str, typer.Option("--vars", help="As dbt's --vars: {calendar_last: 2030-12-31}.")] = "",
-    if_changed: Annotated[bool, typer.Option("--if-changed", help="Select nothing where gold is current.")] = False,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Select nothing where gold is current and no more is asked for.")
+    ] = False,
     state: Annotated[
         Path | None, typer.Option(help="Folder with the manifest.json and run_results.json of the last run.")
     ] = None,
@@ -150,7 +152,8 @@ def prepare(
             )
         warehouse = _warehouse(settings, run_id)
         options = [*(["--full-refresh"] if full_refresh else []), *(["--vars", variables] if variables else [])]
-        if if_changed and warehouse and is_current(warehouse):
+        is_asked_for = full_refresh or select or exclude or variables
+        if if_changed and not is_asked_for and warehouse and is_current(warehouse):
             chosen = workflow.Selection(nodes=(), granularity=granularity)
         else:
             chosen = workflow.prepare(
