@@ -16,19 +16,6 @@ from stocks.local.postgres import EmbeddedPostgres
 from stocks.warehouse import Warehouse
 from stocks.warehouse.migrate import migrate
 
-# Fixtures of a session that take half a minute to make.
-_COSTLY = ("sample_instance", "sample_template", "gold_server")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Says which tests one worker of xdist takes together, so that no two make the same thing."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "instance" in fixtures:  # the test's own, and slow: to whoever is free
-            continue
-        group = next((name for name in _COSTLY if name in fixtures), str(item.path))
-        item.add_marker(pytest.mark.xdist_group(group))
-
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:
