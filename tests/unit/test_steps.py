@@ -11,7 +11,7 @@ from stocks.cli.app import app
 from stocks.errors import ProviderUnavailable, QuotaSpent
 from stocks.steps import RETRIED_EXIT_CODES, STEPS, Retry, Step
 
-COMMANDS = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 def test_order_of_the_steps() -> None:
@@ -34,7 +34,7 @@ def test_step_is_a_function_of_the_pipeline(step: Step) -> None:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_step_is_a_command_with_help(step: Step) -> None:
     assert step.name in COMMANDS
-    assert typer.main.get_command(app).commands[step.name].help
+    assert COMMANDS[step.name].help
     assert step.summary.endswith(".")
 
 
@@ -42,7 +42,7 @@ def test_steps_of_a_batch_take_tickers_on_the_command_line_and_in_the_function()
     for step in STEPS:
         if step.fan_out:
             assert "tickers" in inspect.signature(getattr(pipeline, step.name)).parameters
-            options = {option.name for option in typer.main.get_command(app).commands[step.name].params}
+            options = {option.name for option in COMMANDS[step.name].params}
             assert "tickers" in options
 
 
