@@ -117,10 +117,10 @@ def clicks(address: str, gate: Gate, rounds: int) -> None:
             names = "&".join(f"symbols=S{each:03d}" for each in chosen)
             arrive(page, f"http://{address}/compare?{names}&benchmark=S{chance.randrange(SYMBOLS):03d}&horizon=1M")
             timed(page, "compare 6, 1M to Max", pill(page, "Max"))
-            pair = "&".join(f"symbols=S{each:03d}" for each in chance.sample(range(SYMBOLS), 15))
+            pair = "&".join(f"symbols=S{each:03d}" for each in chance.sample(range(SYMBOLS), 12))
             arrive(page, f"http://{address}/market?{pair}&horizon=1M")
-            timed(page, "market 15, 1M to 1Y", pill(page, "1Y"))
-            timed(page, "market 15, 1Y to Max", pill(page, "Max"))
+            timed(page, "market 12, 1M to 1Y", pill(page, "1Y"))
+            timed(page, "market 12, 1Y to Max", pill(page, "Max"))
             for title in ("Health", "Overview", "Compare", "Stock", "Market"):
                 timed(page, f"menu to {title}", page.get_by_test_id("stTopNavLink").filter(has_text=title))
         browser.close()

@@ -19,7 +19,7 @@ EXPORT_ROWS = 20_000
 SYMBOLS_SHOWN = 500
 COMPARED = 8
 """Lines that can still be told apart, and as many colours as the palette has."""
-CORRELATED = 15
+CORRELATED = 12
 
 PULSE = """
 select
