@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.errors import ConfigError, TestsFailed, WarehouseUnavailable
+from stocks.gold.graph import Granularity
 from stocks.gold.manifest import Manifest, Node
 from stocks.gold.results import (
     NodeResult,
@@ -24,7 +25,8 @@ from stocks.gold.results import (
     required_results,
     without_result,
 )
-from stocks.gold.tasks import below, selection, still_to_do
+from stocks.gold.tasks import below, run_task, selection, still_to_do
+from stocks.gold.workflow import Selection, finish
 
 STATUSES = ("success", "pass", "warn", "fail", "error", "skipped")
 
@@ -199,3 +201,20 @@ def test_unit_test_of_an_ephemeral_model_brings_the_model() -> None:
     )
     project = manifest(inline, node("inline_adds_up", "model.shop.inline", kind="unit_test"))
     assert "fqn:shop.inline" in selection(project, {"unit_test.shop.inline_adds_up"})
+
+
+def test_source_that_says_nothing_of_its_age_is_no_node_that_was_lost(tmp_path: Path) -> None:
+    raw = Node(unique_id="source.shop.raw.a", name="a", kind="source", fqn=("shop", "raw", "a"), package="shop")
+    told = run_task(
+        manifest(raw),
+        {raw.unique_id},
+        earlier=None,
+        options=[],
+        variables={},
+        scratch=tmp_path / "dbt",
+        results=tmp_path,
+        progress=lambda _: None,
+    )
+    selected = Selection(nodes=(raw.unique_id,), granularity=Granularity.MODEL)
+    (result,) = finish(manifest(raw), selected, [told], warehouse=None, results=tmp_path)
+    assert result.status == "no-op"

@@ -140,9 +140,12 @@ def _prefixes(node: Node) -> Iterable[str]:
 
 
 def _freshness(sources: Sequence[Node], variables: Mapping[str, str], scratch: Path, progress: Progress) -> RunResults:
-    """How old the sources are; those that don't say how old they may be have only tests."""
-    selected = [selector(source) for source in sources if source.has_freshness]
-    if not selected:
-        return {"metadata": {}, "results": []}
-    invoke(["source", "freshness", "--select", *selected], variables=variables, artifacts=scratch, progress=progress)
-    return of_sources(json.loads((scratch / "target" / "sources.json").read_text()))
+    """How old the sources are; of those that don't say how old they may be only tests can tell anything."""
+    unasked = without_result((source.unique_id for source in sources if not source.has_freshness), "no age to check")
+    ages: RunResults = {"metadata": {}, "results": []}
+    if selected := [selector(source) for source in sources if source.has_freshness]:
+        invoke(
+            ["source", "freshness", "--select", *selected], variables=variables, artifacts=scratch, progress=progress
+        )
+        ages = of_sources(json.loads((scratch / "target" / "sources.json").read_text()))
+    return {**ages, "results": [*ages["results"], *({**result, "status": "no-op"} for result in unasked)]}
