@@ -226,7 +226,7 @@ def finish(
     as_json: AsJson = False,
 ) -> None:
     """Merge what the tasks said, record what the tests found, and publish gold when nothing failed."""
-    from stocks.gold import workflow
+    from stocks.gold import GoldBuild, workflow
     from stocks.gold.dbt import preload
     from stocks.gold.results import RUN_RESULTS, read_results
 
@@ -248,11 +248,8 @@ def finish(
                 shutil.copyfile(results / RUN_RESULTS, last / RUN_RESULTS)
             if chosen.has_all_changes:
                 shutil.copyfile(path, last / workflow.MANIFEST)
-        counts = {
-            "built": sum(1 for result in told if result.status == "success"),
-            "tests": sum(1 for result in told if result.is_test),
-            "warnings": sum(1 for result in told if result.status == "warn"),
-        }
+        build = GoldBuild(results=told)
+        counts = {"built": build.models, "tests": build.tests, "warnings": len(build.warnings)}
         note.detail.update(counts)
         report.line("built", "Built {built}, tested {tests} times, {warnings} warnings.".format(**counts), **counts)
         if docs:
