@@ -1,6 +1,7 @@
-"""The cluster that kubectl talks to, with the platform in it.
+"""The cluster that kubectl talks to, with the platform of this checkout in it, and the sample's server as the provider.
 
-These tests start workflows there: they run by `make e2e` (STOCKS_TEST_CLUSTER=1) alone, never by `make test`.
+These tests install charts and start workflows there: they run by `make e2e` (STOCKS_TEST_CLUSTER=1) alone, never by
+`make test`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from kubernetes import client, config
-from tests.e2e.platform import NAMESPACE, Platform, Workflow, output
+from tests.e2e.platform import NAMESPACE, Platform, Workflow, install, output, source
 from urllib3.exceptions import HTTPError
 
 from stocks.warehouse import Warehouse
@@ -26,18 +27,22 @@ SAMPLE = "AAPL,FB,GOOG,IBM,MSFT"
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
-    """The platform, where there is one."""
+    """The platform, installed as this checkout has it, where there is Argo."""
     if os.environ.get("STOCKS_TEST_CLUSTER") != "1":
-        pytest.skip("starts workflows in a cluster: `make e2e`")
+        pytest.skip("installs charts and starts workflows in a cluster: `make e2e`")
     try:
         config.load_kube_config()
-        found = client.CustomObjectsApi().list_namespaced_custom_object(
-            "argoproj.io", "v1alpha1", NAMESPACE, "workflowtemplates"
+        client.CustomObjectsApi().list_namespaced_custom_object(
+            "argoproj.io", "v1alpha1", NAMESPACE, "workflowtemplates", limit=1
         )
     except (config.ConfigException, client.ApiException, HTTPError) as error:
         pytest.skip(f"the cluster that kubectl talks to has no Argo, or there is none: {type(error).__name__}")
-    if not found["items"]:
-        pytest.skip("the cluster that kubectl talks to has no WorkflowTemplates of ours: `make up`")
+    if source() not in {None, "sample"}:
+        pytest.fail(
+            "The platform in the cluster that kubectl talks to has prices of its own, and the sample would come among "
+            "them. Take another cluster: make up e2e CLUSTER=stocks-e2e"
+        )
+    install()
     return Platform()
 
 

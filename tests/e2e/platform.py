@@ -1,4 +1,4 @@
-"""Starts workflows and waits for them."""
+"""Installs the platform, starts workflows and waits for them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,43 @@ import time
 from typing import Any
 
 from kubernetes import client
+from tools.cluster.command import run
+from tools.cluster.options import ROOT
+from tools.cluster.releases import CHARTS, TIMEOUT, chart
 
 NAMESPACE = "stocks"
 _ARGO = ("argoproj.io", "v1alpha1", NAMESPACE)
 _PATIENCE = 900  # seconds
 
 Workflow = dict[str, Any]
+
+
+def source() -> str | None:
+    """Where the platform in the cluster takes prices from; None where it is not installed."""
+    try:
+        settings = client.CoreV1Api().read_namespaced_config_map("stocks-settings", NAMESPACE)
+    except client.ApiException as error:
+        if error.status == 404:
+            return None
+        raise
+    return str(settings.data["STOCKS_SOURCE"])
+
+
+def install() -> None:
+    """Installs the charts and the templates of this checkout, or brings what is installed to them.
+
+    A release keeps the values that it has; the chart stocks gets the sample's server besides.
+    """
+    for name in CHARTS:
+        values = ["--values", str(chart(name) / "ci/sample-api-values.yaml")] if name == "stocks" else []
+        run(
+            [
+                *("helm", "upgrade", "--install", name, str(chart(name)), *values, "--namespace", NAMESPACE),
+                *("--create-namespace", "--reset-then-reuse-values", "--wait", "--timeout", TIMEOUT),
+            ]
+        )
+    apply = ["kubectl", "--namespace", NAMESPACE, "apply", "--server-side", "--force-conflicts"]
+    run([*apply, "--filename", str(ROOT / "workflows/rendered")])
 
 
 class Platform:

@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.conftest import SAMPLE
 from tests.e2e.platform import NAMESPACE, Platform, Workflow, output
 from tests.instance import TABLES, Instance
+from tools.cluster.command import run
+from tools.cluster.releases import CHARTS
 
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.query import read
@@ -25,6 +27,11 @@ def message(reader: Warehouse, workflow: Workflow) -> tuple[int, str]:
         reader, "select exit_code, message from ops.run where run_id = %(uid)s", {"uid": workflow["metadata"]["uid"]}
     ).rows
     return row
+
+
+def test_charts_pass_their_own_tests_against_the_samples_server(platform: Platform) -> None:
+    told = {name: run(["helm", "test", name, "--namespace", NAMESPACE, "--logs"]) for name in CHARTS}
+    assert "http://sample-api:8089/query is reached" in told["stocks"]
 
 
 def test_gold_is_that_of_one_process(ingested: Workflow, reader: Warehouse, sample_instance: Instance) -> None:

@@ -188,3 +188,11 @@ def test_doctor_says_what_is_wrong_and_goes_on(instance: Instance) -> None:
     }
     assert ended.returncode == 75
     assert instance.stocks("doctor").returncode == 0
+
+
+def test_doctor_asks_for_the_sample_where_its_server_should_be(instance: Instance) -> None:
+    ended = instance.stocks("doctor", "--json", STOCKS_PROVIDER_URL="http://127.0.0.1:1/query")
+    assert {event["check"] for event in events(ended) if event["state"] == "wrong"} == {"provider"}
+    assert ended.returncode == 75
+    with running(SampleApi(Sample(), Faults())) as url:
+        assert instance.stocks("doctor", STOCKS_PROVIDER_URL=url).returncode == 0

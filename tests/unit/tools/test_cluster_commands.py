@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tools.cluster import argo, images
+from tools.cluster import argo, images, releases
 from tools.cluster.command import Failed
 from tools.cluster.network import LABEL
 from tools.cluster.options import ROOT, Options
@@ -137,3 +138,15 @@ def test_images_are_read_from_manifests_and_the_executor_is_added() -> None:
 def test_workflows_name_the_images_that_up_builds() -> None:
     rendered = "\n".join(path.read_text() for path in (ROOT / "workflows/rendered").glob("*.yaml"))
     assert images.named_in(rendered) == {f"stocks-{name}:{images.version()}" for name in ("pipeline", "dbt")}
+
+
+@pytest.mark.parametrize("chart", releases.CHARTS)
+def test_only_the_image_of_a_chart_starts_its_pods_again(
+    chart: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.plays("helm", **{"--kube-context_kind-stocks": "[]"})
+    monkeypatch.setenv("PATH", f"{machine.bin}:/usr/bin:/bin")
+    built = {"stocks-pipeline:1": "sha256:p", "stocks-dbt:1": "sha256:d", "stocks-dashboard:1": "sha256:w"}
+    assert releases.install(Options(), chart, built) == "installed"
+    expected = {"stocks": {"sampleApi.podAnnotations.image=sha256:p"}, "dashboard": {"podAnnotations.image=sha256:w"}}
+    assert set(re.findall(r"--set-string (\S+)", machine.asked.read_text())) == expected.get(chart, set())

@@ -66,6 +66,14 @@ class Settings(BaseSettings):
         return self.stocks_source or ("alphavantage" if self.alphavantage_api_key else "sample")
 
     @property
+    def sample_in_process(self) -> bool:
+        """Whether the sample answers from within the process; where STOCKS_PROVIDER_URL is set, it is asked there."""
+        return (
+            self.source == "sample"
+            and self.stocks_provider_url == type(self).model_fields["stocks_provider_url"].default
+        )
+
+    @property
     def store_url(self) -> str:
         """The bronze store in force."""
         return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()

@@ -86,7 +86,7 @@ def _provider(settings: Settings, *, request: bool) -> str:
         ):
             answer = source.fetch(Endpoint.of_series(settings.stocks_series), "IBM")
             return f"answered with {len(answer.body):,} bytes for IBM"
-    if settings.source == "sample":
+    if settings.sample_in_process:
         with open_source(settings, Unlimited()) as source:
             return f"the sample as of {source.now():%Y-%m-%d}: {', '.join(source.symbols() or [])}"
     try:

@@ -32,7 +32,6 @@ TRIES = 4
 _BACK_OFF = tenacity.wait_exponential(multiplier=0.5, max=10) + tenacity.wait_random(0, 0.5)
 _LONGEST_WAIT = 60.0
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
-_PROVIDER_URL: str = Settings.model_fields["stocks_provider_url"].default
 
 # httpx writes whole URLs at INFO. A logger's filter does not see what its children log, hence httpcore's.
 _URL_LOGGERS = (
@@ -275,8 +274,7 @@ def open_source(
     Args:
         settings: Names the source, its address and its key.
         budget: Is asked before every request.
-        transport: Answers the requests; HTTP where None, or the sample itself where it is the source and
-            STOCKS_PROVIDER_URL does not name another address.
+        transport: Answers the requests; HTTP where None, or the sample itself where it is in the process.
         clock: Tells Alpha Vantage's time, aware; the sample has its own.
         sleep: Waits for seconds.
 
@@ -289,7 +287,7 @@ def open_source(
     if settings.source == "sample":
         sample = Sample(settings.stocks_sample_as_of)
         clock, symbols = sample.now, sample.symbols()
-        if transport is None and url == _PROVIDER_URL:
+        if transport is None and settings.sample_in_process:
             transport = SampleTransport(sample)
         # A real key may be set beside it: that is not for the sample to see.
         key, secret = "sample", ""

@@ -109,6 +109,11 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(CATALOGUE["not-found"])
 
+    def do_HEAD(self) -> None:
+        """Says that the way is open, as `stocks doctor` asks."""
+        self.send_response(200)
+        self.end_headers()
+
     def _query(self, query: dict[str, str]) -> None:
         faults = self.server.faults
         hit = faults.hit(self.server.next_number())
