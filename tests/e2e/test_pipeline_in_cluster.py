@@ -30,7 +30,7 @@ def message(reader: Warehouse, workflow: Workflow) -> tuple[int, str]:
 
 
 def test_charts_pass_their_own_tests_against_the_samples_server(platform: Platform) -> None:
-    told = {name: run(["helm", "test", name, "--namespace", NAMESPACE, "--logs"]) for name in CHARTS}
+    told = {name: run(["helm", "test", name, "--namespace", NAMESPACE]) for name in CHARTS}
     assert "http://sample-api:8089/query is reached" in told["stocks"]
 
 
