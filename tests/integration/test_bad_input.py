@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -196,3 +199,14 @@ def test_doctor_asks_for_the_sample_where_its_server_should_be(instance: Instanc
     assert ended.returncode == 75
     with running(SampleApi(Sample(), Faults())) as url:
         assert instance.stocks("doctor", STOCKS_PROVIDER_URL=url).returncode == 0
+
+
+def test_doctor_may_wait_for_what_is_still_on_its_way(instance: Instance) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with ThreadPoolExecutor() as pool:
+        url = f"http://127.0.0.1:{port}/query"
+        asked = pool.submit(instance.stocks, "doctor", "--wait", "60", STOCKS_PROVIDER_URL=url)
+        time.sleep(5)  # longer than a doctor who does not wait takes
+        with running(SampleApi(Sample(), Faults(), port=port)):
+            assert asked.result().returncode == 0

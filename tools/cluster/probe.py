@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
 
 IP_MTU_DISCOVER, IP_PMTUDISC_DO = 10, 2  # don't fragment, and say so where a packet is too large
 HEADERS = 28  # IPv4 (20) and ICMP (8)
@@ -31,7 +32,10 @@ def echo(address: str, size: int) -> bool:
 
 def transfer(endpoint: str) -> float:
     """Seconds that a large object takes to the store and back."""
-    store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+    # A network policy may come into force some seconds after the pod: it takes its time to reach the store at first.
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 10}, connect_timeout=3)
+    store = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=patient)
+    store.head_bucket(Bucket="argo-artifacts")
     body, key = os.urandom(MEBIBYTES << 20), f"mtu-probe/{socket.gethostname()}"
     begun = time.monotonic()
     store.put_object(Bucket="argo-artifacts", Key=key, Body=body)

@@ -2,13 +2,31 @@
 
 import os
 import sys
+import time
+import urllib.error
 import urllib.request
 
 import connectorx
 
+deadline = time.monotonic() + 30
+
+
+def status(path: str) -> int:
+    """What the dashboard answers; a network policy may come into force some seconds after the pod."""
+    while True:
+        try:
+            with urllib.request.urlopen(os.environ["URL"] + path, timeout=10) as answer:  # noqa: S310 - our own service
+                return answer.status
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
 for path in ("/_stcore/health", "/"):
-    with urllib.request.urlopen(os.environ["URL"] + path, timeout=10) as answer:  # noqa: S310 - our own service
-        print(path, answer.status)
+    print(path, status(path))
 
 rights = connectorx.read_sql(
     os.environ["STOCKS_WAREHOUSE_URL"],

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
+import tenacity
 
 from stocks.bronze import open_bronze
-from stocks.errors import ConfigError, ProviderUnavailable, StocksError
+from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
 from stocks.local.instance import open_warehouse, request_budget
 from stocks.settings import Settings
 from stocks.source import Endpoint, Unlimited, open_source
@@ -25,25 +28,33 @@ class Check:
     error: StocksError | None = None
 
 
-def check_all(settings: Settings, *, request: bool) -> list[Check]:
+def check_all(settings: Settings, *, request: bool, wait: float = 0) -> list[Check]:
     """Checks settings, dbt project, store, warehouse and provider; a failing check does not stop the next.
 
     Args:
         settings: The settings in force.
         request: Whether one answer may be fetched, which counts against the key's quota.
+        wait: Seconds in which a check that met a passing fault is made again, all checks together.
     """
+    check = partial(_check, until=time.monotonic() + wait)
     return [
-        _check("settings", lambda: _settings(settings)),
-        _check("dbt project", lambda: f"{project_folder()}, {len(companies())} symbols in its universe"),
-        _check("store", lambda: _store(settings)),
-        _check("warehouse", lambda: _warehouse(settings)),
-        _check("provider", lambda: _provider(settings, request=request)),
+        check("settings", lambda: _settings(settings)),
+        check("dbt project", lambda: f"{project_folder()}, {len(companies())} symbols in its universe"),
+        check("store", lambda: _store(settings)),
+        check("warehouse", lambda: _warehouse(settings)),
+        check("provider", lambda: _provider(settings, request=request)),
     ]
 
 
-def _check(name: str, look: Callable[[], str]) -> Check:
+def _check(name: str, look: Callable[[], str], *, until: float) -> Check:
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransientError),
+        stop=lambda _: time.monotonic() >= until,
+        wait=tenacity.wait_fixed(1),
+        reraise=True,
+    )
     try:
-        return Check(name=name, detail=look())
+        return Check(name=name, detail=again(look))
     except StocksError as error:
         return Check(name=name, error=error)
 

@@ -16,6 +16,9 @@ def doctor(
         bool,
         typer.Option("--request", help="Also fetch one answer: it tests the key, and counts as one request."),
     ] = False,
+    wait: Annotated[
+        int, typer.Option(min=0, help="Look again for so many seconds at what can't be reached (not with --cluster).")
+    ] = 0,
     cluster: InCluster = False,
     output: AsText = None,
     as_json: AsJson = False,
@@ -25,7 +28,7 @@ def doctor(
     from stocks.cli.cluster import check_cluster
 
     with reporting(output, as_json) as (report, settings):
-        checks = check_cluster() if cluster else check_all(settings, request=request)
+        checks = check_cluster() if cluster else check_all(settings, request=request, wait=wait)
         report.rows(
             "check",
             ["check", "state", "detail"],
