@@ -1,9 +1,12 @@
 """Read-only SQL for people: what it reads, all that it refuses, and faults of the connection told apart."""
 
 import socket
+import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from threading import Thread
 from urllib.parse import urlsplit
 
 import psycopg
@@ -162,7 +165,9 @@ def test_wrong_password_is_wrong_configuration(shared: Warehouse) -> None:
 @pytest.mark.parametrize("change", ["/nowhere", "?sslmode=require"])
 def test_what_the_server_refuses_for_good_is_wrong_configuration(change: str, shared: Warehouse) -> None:
     url = shared.url.rpartition("/")[0] + change if change.startswith("/") else shared.url + change
-    with pytest.raises(ConfigError, match="refuses the connection"), Warehouse(url).connect(Role.READER):
+    # It is not waited for, either.
+    warehouse = Warehouse(url, connect_wait=600)
+    with pytest.raises(ConfigError, match="refuses the connection"), warehouse.connect(Role.READER):
         pass
 
 
@@ -178,6 +183,35 @@ def test_closed_port_is_a_passing_fault() -> None:
         error = refused_with(f"postgresql://me:{PASSWORD}@127.0.0.1:{taken.getsockname()[1]}/stocks")
     assert isinstance(error, WarehouseUnavailable)
     assert error.exit_code == 75
+
+
+def test_server_that_comes_late_is_waited_for(shared: Warehouse) -> None:
+    server = urlsplit(shared.url)
+
+    def come_late(door: socket.socket) -> None:
+        time.sleep(1)
+        door.listen()
+        client, _ = door.accept()
+        with client, socket.create_connection((server.hostname, server.port)) as upstream:
+            back = Thread(target=pass_on, args=(upstream, client))
+            back.start()
+            pass_on(client, upstream)
+            back.join()
+
+    with socket.socket() as door, ThreadPoolExecutor() as pool:
+        door.bind(("127.0.0.1", 0))  # nobody listens yet
+        pool.submit(come_late, door)
+        login = server.netloc.rpartition("@")[0]
+        url = server._replace(netloc=f"{login}@127.0.0.1:{door.getsockname()[1]}").geturl()
+        with Warehouse(url, connect_wait=600).connect(Role.READER) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+
+
+def pass_on(source: socket.socket, sink: socket.socket) -> None:
+    """Until the source is at its end."""
+    while data := source.recv(65536):
+        sink.sendall(data)
+    sink.shutdown(socket.SHUT_WR)
 
 
 @pytest.mark.parametrize(

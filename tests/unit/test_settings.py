@@ -38,6 +38,7 @@ def test_names_are_the_architectures() -> None:
         "STOCKS_REQUESTS_PER_MINUTE",
         "STOCKS_STORE_URL",
         "STOCKS_WAREHOUSE_URL",
+        "STOCKS_CONNECT_WAIT",
         "STOCKS_STATE_DIR",
         "AWS_ENDPOINT_URL_S3",
         "AWS_REGION",

@@ -48,6 +48,11 @@ securityContext: {{- include "stocks.containerSecurity" . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{- /* Seconds: some network policies come into force after the pod, and refuse it everything until then. */}}
+{{- define "stocks.connectWait" -}}
+20
+{{- end }}
+
 {{- /* A passing fault (exit code 75) and a pod that is lost are tried again, what is wrong for good is not. */}}
 {{- define "stocks.jobRetries" -}}
 backoffLimit: 8

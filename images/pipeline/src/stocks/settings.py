@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
     stocks_warehouse_url: SecretStr | None = None
     """postgresql://user:password@host:port/database; the embedded server where unset."""
+    stocks_connect_wait: int = Field(default=0, ge=0)
+    """Seconds to wait for a warehouse that can't be reached: in a cluster the network may come after the pod."""
     stocks_state_dir: Path = Path(".state")
     """Folder of the embedded instance: PostgreSQL, bronze, dbt's artifacts, locks."""
     aws_endpoint_url_s3: str | None = None

@@ -21,7 +21,8 @@ def warehouse(
     """Make the database and its three logins, as the superuser that PGHOST, PGUSER, PGPASSWORD… name."""
     from stocks.warehouse.bootstrap import bootstrap
 
-    print(f"The database {bootstrap(logins)} and its logins are there.")
+    database = bootstrap(logins, connect_wait=load_settings().stocks_connect_wait)
+    print(f"The database {database} and its logins are there.")
 
 
 @app.command()

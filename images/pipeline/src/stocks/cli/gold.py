@@ -276,7 +276,7 @@ def _warehouse(settings: Settings, run_id: uuid.UUID | None) -> Warehouse | None
         return None
     if settings.stocks_warehouse_url is None:
         raise ConfigError("A build in pods needs a warehouse that they share.", hint="Set STOCKS_WAREHOUSE_URL.")
-    return Warehouse(settings.stocks_warehouse_url)
+    return Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
 
 
 def _manifest_path(path: Path | None) -> Path:

@@ -37,7 +37,7 @@ def migrate() -> None:
         with open_warehouse(settings):
             print("The embedded warehouse is at this version.")
         return
-    applied = bring(Warehouse(settings.stocks_warehouse_url))
+    applied = bring(Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait))
     names = ", ".join(f"{m.version:04d}_{m.name}" for m in applied)
     print(f"Applied {names}." if applied else "The warehouse is at this version already.")
 

@@ -22,7 +22,7 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         WarehouseUnavailable: It can't be reached.
     """
     if settings.stocks_warehouse_url is not None:
-        warehouse = Warehouse(settings.stocks_warehouse_url)
+        warehouse = Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
         check_version(warehouse)
         yield warehouse
         return

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import psycopg
 from psycopg import sql
 
 from stocks.errors import ConfigError
-from stocks.warehouse.connection import Connection, Role, Warehouse, connection_faults
+from stocks.warehouse.connection import Connection, Role, Warehouse, connect_within, connection_faults
 
 # Whatever the server was made with, text is UTF-8 and sorts by code point: the same on every machine.
 _TEXT = sql.SQL("encoding 'UTF8' locale 'C' locale_provider builtin builtin_locale 'C.UTF-8'")
@@ -48,11 +47,12 @@ def database_exists(connection: Connection, database: str) -> bool:
     return connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is not None
 
 
-def bootstrap(logins: Path) -> str:
+def bootstrap(logins: Path, *, connect_wait: float = 0) -> str:
     """Brings a server to where `stocks migrate` can begin; the superuser's connection is libpq's (PGHOST, PGPASSWORD…).
 
     Args:
         logins: Folder with a file for each login, which holds its STOCKS_WAREHOUSE_URL.
+        connect_wait: Seconds to wait where the server can't be reached.
 
     Returns:
         The database's name.
@@ -72,7 +72,7 @@ def bootstrap(logins: Path) -> str:
     (database,) = databases
     with (
         connection_faults("that PGHOST names"),
-        psycopg.connect(autocommit=True, connect_timeout=10, application_name="stocks bootstrap") as connection,
+        connect_within(connect_wait) as connection,
     ):
         create_database(connection, database, {role: passwords[role] for role in Role})
     return database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
@@ -18,6 +19,7 @@ from stocks.errors import ConfigError, StocksError, WarehouseUnavailable
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_TIMEOUT = 10  # seconds
+_PAUSE = 0.5  # seconds between two tries
 
 _PASSING = (
     errors.AdminShutdown,
@@ -57,14 +59,16 @@ class Warehouse:
 
     Args:
         url: postgresql://user:password@host:port/database, of a login that is a member of the roles it is asked for.
+        connect_wait: Seconds to wait where it can't be reached.
 
     Raises:
         ConfigError: The URL is none.
     """
 
-    def __init__(self, url: SecretStr | str) -> None:
+    def __init__(self, url: SecretStr | str, *, connect_wait: float = 0) -> None:
         self._url = url if isinstance(url, SecretStr) else SecretStr(url)
         self._place = _place(self.url)
+        self._connect_wait = connect_wait
 
     def __str__(self) -> str:
         """Where it is, without the password."""
@@ -85,15 +89,32 @@ class Warehouse:
         """
         options = f"-c role={role.value}" + (" -c default_transaction_read_only=on" if read_only else "")
         with connection_faults(str(self)):
-            connection = psycopg.connect(
-                self.url,
-                autocommit=True,
-                options=options,
-                connect_timeout=_CONNECT_TIMEOUT,
-                application_name="stocks",
-            )
+            connection = connect_within(self._connect_wait, self.url, options)
             with contextlib.closing(connection):
                 yield connection
+
+
+def connect_within(seconds: float, url: str = "", options: str | None = None) -> Connection:
+    """A connection in autocommit mode, tried for again while the server can't be reached.
+
+    Args:
+        seconds: For how long it is tried for again.
+        url: Of the database; libpq's own variables where empty.
+        options: Of the server's process.
+
+    Raises:
+        psycopg.OperationalError: No time is left, or the server was reached and refuses.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return psycopg.connect(
+                url, autocommit=True, options=options, connect_timeout=_CONNECT_TIMEOUT, application_name="stocks"
+            )
+        except psycopg.OperationalError as error:
+            if time.monotonic() >= until or isinstance(_refused(url, error), ConfigError):
+                raise
+        time.sleep(_PAUSE)
 
 
 @contextlib.contextmanager
