@@ -53,8 +53,10 @@ securityContext: {{- include "stocks.containerSecurity" . | nindent 2 }}
 20
 {{- end }}
 
-{{- /* A passing fault (exit code 75) and a pod that is lost are tried again, what is wrong for good is not. */}}
+{{- /* A passing fault (exit code 75) and a pod that is lost are tried again, what is wrong for good is not. Helm takes a
+Job away that went well; one that failed, or whose Helm was killed, can be looked at for a day. */}}
 {{- define "stocks.jobRetries" -}}
+ttlSecondsAfterFinished: 86400
 backoffLimit: 8
 activeDeadlineSeconds: 600
 podFailurePolicy:
