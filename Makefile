@@ -9,9 +9,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Each worker has PostgreSQL servers of its own. Worksteal keeps neighbours together, and their fixtures, until a worker
-# has nothing left to do. (Not loadgroup: xdist 3.8 groups nothing under pytest 9.2, and doesn't say so.)
-PYTEST := $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+# Each worker has PostgreSQL servers of its own. One more than there are processors: tests wait for the programs that they
+# start. Worksteal keeps neighbours together, and their fixtures, until a worker has nothing left to do. (Not loadgroup:
+# xdist 3.8 groups nothing under pytest 9.2, and doesn't say so.)
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
 ARGS ?=
 SELECT ?=
 
