@@ -112,7 +112,7 @@ def connect_within(seconds: float, url: str = "", options: str | None = None) ->
                 url, autocommit=True, options=options, connect_timeout=_CONNECT_TIMEOUT, application_name="stocks"
             )
         except psycopg.OperationalError as error:
-            if time.monotonic() >= until or isinstance(_refused(url, error), ConfigError):
+            if time.monotonic() >= until or isinstance(_refused("", error), ConfigError):
                 raise
         time.sleep(_PAUSE)
 
