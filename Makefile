@@ -84,7 +84,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
 ##@ Develop
-.PHONY: test format check generate lock ci clean
+.PHONY: test format check generate lock ci coverage clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
 	@$(PYTEST) $(ARGS)
 
@@ -106,8 +106,10 @@ generate: $(VENV)/dev ## Write the generated files again
 lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 	$(BIN)/python tools/lock.py $(ARGS)
 
-ci: check ## What CI runs; .ci/run adds what needs a cluster
-	$(PYTEST) --cov --cov-report=term
+ci: check test ## What CI runs; .ci/run adds what needs a cluster
+
+coverage: $(VENV)/dev ## All tests, measured; tracing what they start takes half as long again
+	$(PYTEST) --cov --cov-report=term $(ARGS)
 
 clean: ## Remove .venv and caches; .state, which holds your data, stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs
