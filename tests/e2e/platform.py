@@ -7,10 +7,9 @@ from typing import Any
 
 from kubernetes import client
 from tools.cluster.command import run
-from tools.cluster.options import ROOT
+from tools.cluster.options import NAMESPACE, ROOT
 from tools.cluster.releases import CHARTS, TIMEOUT, chart
 
-NAMESPACE = "stocks"
 _ARGO = ("argoproj.io", "v1alpha1", NAMESPACE)
 _PATIENCE = 900  # seconds
 

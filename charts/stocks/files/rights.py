@@ -4,29 +4,24 @@ import sys
 
 import botocore.exceptions
 import psycopg
-import tenacity
 
 from stocks.bronze.bucket_store import s3_client
 from stocks.settings import load_settings
+from stocks.warehouse.connection import connect_within
 
-# A network policy may come into force some seconds after the pod.
-again = tenacity.Retrying(
-    retry=tenacity.retry_if_exception_type((botocore.exceptions.ConnectionError, psycopg.OperationalError)),
-    stop=tenacity.stop_after_delay(30),
-    wait=tenacity.wait_fixed(1),
-    reraise=True,
-)
 settings = load_settings()
 wrong = []
 
 bucket = settings.store_url.removeprefix("s3://").partition("/")[0]
 try:
-    again(s3_client(settings).delete_object, Bucket=bucket, Key="no-such-object")
+    # So often, since a network policy may come into force some seconds after the pod.
+    s3_client(settings, attempts=10).delete_object(Bucket=bucket, Key="no-such-object")
     wrong.append("bronze can be deleted")
 except botocore.exceptions.ClientError as error:
     print("bronze:", error)
 
-with again(psycopg.connect, settings.stocks_warehouse_url.get_secret_value(), autocommit=True) as connection:
+url = settings.stocks_warehouse_url.get_secret_value()
+with connect_within(settings.stocks_connect_wait, url) as connection:
     for statement in (
         "delete from silver.price_bar where false",
         "create table gold.intruder ()",
