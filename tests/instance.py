@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stocks.local.instance import open_warehouse
+from stocks.cli.running import open_warehouse
 from stocks.settings import Settings
 from stocks.warehouse.query import read
 

@@ -15,19 +15,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from stocks.cli.running import open_warehouse
+from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError
-from stocks.local.instance import open_warehouse, request_budget
-from stocks.local.postgres import EmbeddedPostgres
 from stocks.settings import Settings
 from stocks.source import Unlimited
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.budget import SharedBudget
+from stocks.warehouse.budget import SharedBudget, request_budget
 
 # Holds the server of a folder until it is told to go on, or killed.
 HOLDER = """
 import sys
 from pathlib import Path
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 with EmbeddedPostgres(Path(sys.argv[1])).running() as server:
     print(server.port, flush=True)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from tests.instance import Instance
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 

@@ -13,11 +13,11 @@ import jsonschema
 import pytest
 import typer
 import yaml
+from cronsim import CronSim
 
 from stocks import errors
 from stocks.cli.app import app
-from stocks.cluster.schedule import next_start
-from stocks.steps import REPLAY, REPORT, STEPS
+from stocks.steps import GOLD, REPLAY, REPORT, STEPS
 from stocks.trading_calendar import calendar_of
 from stocks_workflows.__main__ import FOLDER
 from stocks_workflows.container import DBT, PIPELINE
@@ -225,7 +225,7 @@ def test_pod_is_run_again_after_passing_faults_and_kills_alone(manifest: Manifes
 
 def test_only_the_pod_that_asks_the_provider_queues_for_it() -> None:
     queued = [pod.values[1]["name"] for pod in PODS if "synchronization" in pod.values[1]]
-    assert queued == [step.name for step in STEPS if step.needs_provider]
+    assert queued == [step.name for step in STEPS if step.needs.provider]
 
 
 def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
@@ -236,7 +236,7 @@ def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
         for pod in PODS
     }
     assert [name for name, secrets in given.items() if "warehouse-owner" in secrets] == ["prepare", "finish", "task"]
-    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["plan", "extract"]
+    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["extract"]
     assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {"extract", "normalize", "replay"}
 
 
@@ -246,7 +246,7 @@ def test_workflow_ends_with_a_report_on_all_its_steps_and_cleans_up(name: str) -
     report = templates(TEMPLATES[name])[spec["onExit"]]["container"]["args"]
     reported = report[report.index("--steps") + 1].split(",")
     # The tasks of gold's DAG are told by its last pod.
-    ours = [step.name for step in STEPS if not step.only_if_changed]
+    ours = [step.name for step in STEPS if step is not GOLD]
     expected = {
         "stocks-ingest": ours,
         "stocks-gold": ["prepare", "gold"],
@@ -263,8 +263,7 @@ def test_daily_run_starts_when_the_days_prices_are_settled(day: str) -> None:
     spec = MANIFESTS["stocks-daily"]["spec"]
     (schedule,) = spec["schedules"]
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(spec["timezone"]))
-    start = next_start(schedule, spec["timezone"], noon)
-    assert start is not None
+    start = next(CronSim(schedule, noon))
     assert start.date() == noon.date()
     for symbol in ("IBM", "TSCO.LON", "SHOP.TRT"):
         assert calendar_of(symbol).settled_at(noon.date()) <= start

@@ -16,8 +16,8 @@ from hera.workflows import models as m
 
 from stocks.gold.graph import Granularity
 from stocks.gold.manifest import Manifest
-from stocks.steps import REPLAY, REPORT, STEPS, Step
-from stocks_workflows.container import DBT, OWNER, container_of, settings
+from stocks.steps import GOLD, REPLAY, REPORT, STEPS, Step
+from stocks_workflows.container import DBT, container_of, secrets, settings
 from stocks_workflows.dbt_project import (
     DEFAULTS,
     MAIN,
@@ -30,10 +30,9 @@ from stocks_workflows.dbt_project import (
 
 NAMESPACE = "stocks"
 _DAY = 86_400  # seconds
-_INGEST = tuple(step for step in STEPS if not step.only_if_changed)
-_GOLD = next(step for step in STEPS if step.only_if_changed)
+_INGEST = tuple(step for step in STEPS if step is not GOLD)
 _GOLD_NAME = "stocks-gold"
-_GOLD_STEPS = ("prepare", _GOLD.name)
+_GOLD_STEPS = ("prepare", GOLD.name)
 """What its pods write into the run log; a task that failed is told by the last of them."""
 _BATCHES = "batches"
 
@@ -91,7 +90,7 @@ def gold(manifest: Manifest) -> WorkflowTemplate:
             DbtPods(
                 name=_GOLD_NAME,
                 image=DBT,
-                env=[OWNER],
+                env=secrets(GOLD.needs),
                 env_from=[settings()],
                 options=["--run-id={{workflow.uid}}"],
                 # Gold that has all of silver in it already is left alone, unless more is asked for.
@@ -117,7 +116,7 @@ def replay() -> WorkflowTemplate:
         with DAG(name="main", fail_fast=False):
             first = Task(name=REPLAY.name, template=replayed)
             Task(
-                name=_GOLD.name,
+                name=GOLD.name,
                 depends=f"{first.name}.Succeeded || {first.name}.Failed",
                 template_ref=m.TemplateRef(name=_GOLD_NAME, template=MAIN),
                 arguments={

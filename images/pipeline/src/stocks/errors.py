@@ -27,6 +27,7 @@ import re
 from collections.abc import Iterable
 
 OK = 0
+INTERRUPTED = 130
 
 
 class StocksError(Exception):
@@ -144,7 +145,19 @@ def exit_code_of(errors: Iterable[StocksError]) -> int:
     return sum_of_codes(error.exit_code for error in errors)
 
 
+def code_of(error: BaseException) -> int:
+    """The exit code of whatever ended a step: 130 where it was interrupted, 70 where code of ours crashed."""
+    if isinstance(error, StocksError):
+        return error.exit_code
+    return StocksError.exit_code if isinstance(error, Exception) else INTERRUPTED
+
+
 def sum_of_codes(exit_codes: Iterable[int]) -> int:
     """The exit code that sums up those of several steps; 0 where there are none."""
     codes = set(exit_codes)
     return next((code for code in _PRECEDENCE if code in codes), max(codes, default=OK))
+
+
+def settled(code: int) -> int:
+    """The code to end with once the books are written: 1 in place of one that asks for another try."""
+    return 1 if code == TransientError.exit_code else code

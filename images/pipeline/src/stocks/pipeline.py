@@ -6,14 +6,10 @@ no quota, a store that is down) ends the step at once.
 
 from __future__ import annotations
 
-import threading
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
-from typing import Protocol
 
 from stocks.bronze import Bronze, ObjectKey, area_of
 from stocks.errors import (
@@ -26,8 +22,8 @@ from stocks.errors import (
     StoreUnavailable,
     WarehouseUnavailable,
 )
-from stocks.gold import GoldBuild, build_gold, is_current
-from stocks.gold.dbt import NodeEnd
+from stocks.outcome import LoadCounts, Outcome
+from stocks.report import Report
 from stocks.silver import ParsedSeries, interval_of, parse_overview, parse_series
 from stocks.source import Endpoint, Source
 from stocks.trading_calendar import calendar_of
@@ -36,7 +32,6 @@ from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.load import (
     Load,
-    LoadCounts,
     analyze,
     forget_company,
     load,
@@ -48,32 +43,6 @@ from stocks.warehouse.load import (
 
 # Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
-
-
-class Report(Protocol):
-    """Tells the person, or the log, how the work goes."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """A stage has begun; it will have `total` parts."""
-
-    def advance(self, stage: str, done: int, label: str) -> None:
-        """So many parts of the stage are done; the last one was `label`."""
-
-    def say(self, message: str) -> None:
-        """Something worth knowing happened."""
-
-
-@dataclass(kw_only=True)
-class Outcome:
-    """What a fan-out step did, ticker by ticker."""
-
-    done: dict[str, str] = field(default_factory=dict)
-    """What happened to each ticker."""
-    written: int = 0
-    """New answers in bronze."""
-    errors: dict[str, StocksError] = field(default_factory=dict)
-    """The tickers that failed, and why."""
-    counts: LoadCounts = field(default_factory=LoadCounts)
 
 
 def plan(source: Source, tickers: Sequence[str] = ()) -> list[str]:
@@ -125,6 +94,7 @@ def extract(
             if isinstance(error, _STOPS_ALL):
                 stopped = error
         report.advance("extract", done, symbol)
+    outcome.detail["fetched"] = outcome.written
     return outcome
 
 
@@ -179,6 +149,7 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
             report.advance("normalize", done, symbol)
         if outcome.counts.changed:
             analyze(connection)
+    outcome.detail["counts"] = asdict(outcome.counts)
     return outcome
 
 
@@ -186,7 +157,7 @@ def replay(
     bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, as_of: datetime | None, report: Report
 ) -> Outcome:
     """Builds each ticker's silver again from bronze alone, with what was known at a moment (aware; None: all)."""
-    outcome = Outcome()
+    outcome = Outcome(tickers=list(tickers))
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
         for done, symbol in enumerate(tickers, start=1):
@@ -205,6 +176,7 @@ def replay(
             _note_refusal(connection, symbol, outcome)
             report.advance("replay", done, symbol)
         analyze(connection)
+    outcome.detail["counts"] = asdict(outcome.counts)
     return outcome
 
 
@@ -231,50 +203,3 @@ def _parse(bronze: Bronze, key: ObjectKey) -> Load:
     except MalformedPayload as error:
         series = ParsedSeries.refusal(error.message)
     return Load(key, interval_of(endpoint), series)
-
-
-def commit(warehouse: Warehouse) -> int:
-    """How many bars changed in silver since the gold that is published was built."""
-    with warehouse.connect(Role.READER) as connection:
-        row = connection.execute(
-            """
-            select coalesce(sum(bars_changed), 0) from ops.bronze_object
-            where load_id > coalesce(
-                (select load_id from ops.gold_build where published_at is not null order by build_id desc limit 1), 0
-            )
-            """
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def gold(
-    warehouse: Warehouse,
-    *,
-    run_id: uuid.UUID,
-    artifacts: Path,
-    report: Report,
-    full_refresh: bool,
-    only_if_changed: bool,
-) -> GoldBuild | None:
-    """Builds, tests and publishes gold; None where it is current already and only changes are asked for."""
-    if only_if_changed and is_current(warehouse):
-        return None
-    progress = _NodeProgress(report)
-    return build_gold(warehouse, run_id=run_id, artifacts=artifacts, progress=progress, full_refresh=full_refresh)
-
-
-class _NodeProgress:
-    """Turns what dbt's threads tell of their nodes into a stage that begins once and moves forward only."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._lock = threading.Lock()
-        self._done = 0
-
-    def __call__(self, end: NodeEnd) -> None:
-        with self._lock:
-            if self._done == 0:
-                self._report.begin("gold", end.total)
-            self._done += 1
-            self._report.advance("gold", self._done, end.name)

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()
 
 
+def api_keys() -> list[str]:
+    """The names of the variables that hold providers' keys."""
+    return [name.upper() for name in Settings.model_fields if name.endswith("_api_key")]
+
+
 def load_settings(*, series: str = "") -> Settings:
     """Reads the settings.
 

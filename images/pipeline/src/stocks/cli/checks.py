@@ -11,12 +11,13 @@ import httpx
 import tenacity
 
 from stocks.bronze import open_bronze
+from stocks.cli.running import open_warehouse
 from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
-from stocks.local.instance import open_warehouse, request_budget
 from stocks.settings import Settings
 from stocks.source import Endpoint, Unlimited, open_source
 from stocks.universe import companies, project_folder
 from stocks.warehouse import Role
+from stocks.warehouse.budget import request_budget
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stocks.cli.report import Reporter
-from stocks.local.runner import Run
+from stocks.report import Report
+from stocks.run import Run
 from stocks.settings import Settings
 from stocks.source import Unlimited, open_source
 from stocks.trading_calendar import calendar_of
@@ -45,7 +45,7 @@ order by symbol
 """
 
 
-def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: Run) -> None:
+def show_run(report: Report, settings: Settings, warehouse: Warehouse, done: Run) -> None:
     """What a run brought: a row a ticker, seconds a stage, what went wrong, how to see more."""
     _show_tickers(report, warehouse, done)
     for error in dict.fromkeys(done.errors.values()):
@@ -76,7 +76,16 @@ def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: R
     )
 
 
-def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
+def show_step(report: Report, done: Run) -> None:
+    """What became of each ticker in a step of a workflow, and what went wrong."""
+    for outcome in done.outcomes.values():
+        for symbol, what in outcome.done.items():
+            report.say(f"{symbol}: {what}")
+    for subject, error in done.errors.items():
+        report.fail(subject if subject not in done.failed else "", error)
+
+
+def _show_tickers(report: Report, warehouse: Warehouse, done: Run) -> None:
     """A row a ticker; where one failed, a last column says why, and the errors below say more."""
     if _has_gold(warehouse):
         found = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
@@ -90,7 +99,7 @@ def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
     report.rows("ticker", columns, rows)
 
 
-def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+def show_status(report: Report, settings: Settings, warehouse: Warehouse) -> None:
     """The last runs, freshness, data quality and the request budget."""
     runs = read(
         warehouse,
@@ -137,7 +146,7 @@ def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> N
         )
 
 
-def _show_freshness(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+def _show_freshness(report: Report, settings: Settings, warehouse: Warehouse) -> None:
     bars = read(
         warehouse,
         """

@@ -8,6 +8,8 @@ from typing import LiteralString
 from pydantic import SecretStr
 
 from stocks.errors import QuotaSpent
+from stocks.settings import Settings
+from stocks.source import RequestBudget, Unlimited
 from stocks.warehouse.connection import Role, Warehouse
 
 # One statement takes a request of the day and a place in the queue. The row's lock makes it atomic between
@@ -71,3 +73,16 @@ class SharedBudget:
         """Notes that the provider refuses more requests today, for every process that uses the key."""
         with self._warehouse.connect(Role.WRITER) as connection:
             connection.execute(_EXHAUST, self._values)
+
+
+def request_budget(settings: Settings, warehouse: Warehouse) -> RequestBudget:
+    """The budget of the source in force; the sample has no limits."""
+    if settings.source == "sample" or settings.alphavantage_api_key is None:
+        return Unlimited()
+    return SharedBudget(
+        warehouse,
+        provider=settings.source,
+        api_key=settings.alphavantage_api_key,
+        per_day=settings.stocks_requests_per_day,
+        per_minute=settings.stocks_requests_per_minute,
+    )

@@ -6,12 +6,13 @@ A load that is killed leaves nothing behind; a load that is repeated changes not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
 from stocks.bronze import ObjectKey
+from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
 from stocks.warehouse.connection import Connection
 
@@ -22,31 +23,6 @@ class Load(NamedTuple):
     key: ObjectKey
     interval: str
     series: ParsedSeries
-
-
-@dataclass(kw_only=True)
-class LoadCounts:
-    """What loads changed, in bars."""
-
-    inserted: int = 0
-    restated: int = 0
-    """Final bars whose values the provider changed."""
-    replaced: int = 0
-    """Provisional bars that a newer answer replaced."""
-    unchanged: int = 0
-    withdrawn: int = 0
-    """Provisional bars that the newer answer no longer has."""
-    rejected: int = 0
-
-    @property
-    def changed(self) -> int:
-        """Bars of silver that are not what they were."""
-        return self.inserted + self.restated + self.replaced + self.withdrawn
-
-    def add(self, other: LoadCounts) -> None:
-        """Adds another load's counts, count by count."""
-        for count in fields(self):
-            setattr(self, count.name, getattr(self, count.name) + getattr(other, count.name))
 
 
 _STAGE: LiteralString = """
