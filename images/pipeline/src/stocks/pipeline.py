@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stocks.bronze import Bronze, ObjectKey, area_of
 from stocks.errors import (
@@ -26,14 +26,14 @@ from stocks.errors import (
     StoreUnavailable,
     WarehouseUnavailable,
 )
-from stocks.gold import GoldBuild, build_gold, is_current
-from stocks.gold.dbt import NodeEnd
+from stocks.gold import GoldBuild, build_gold
 from stocks.silver import ParsedSeries, interval_of, parse_overview, parse_series
 from stocks.source import Endpoint, Source
 from stocks.trading_calendar import calendar_of
 from stocks.universe import listed, unique
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
+from stocks.warehouse.due import Unseen, is_gold_due, unseen
 from stocks.warehouse.load import (
     Load,
     LoadCounts,
@@ -45,6 +45,9 @@ from stocks.warehouse.load import (
     refusal,
     reload,
 )
+
+if TYPE_CHECKING:
+    from argodbt.dbt import NodeEnd
 
 # Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
@@ -233,19 +236,9 @@ def _parse(bronze: Bronze, key: ObjectKey) -> Load:
     return Load(key, interval_of(endpoint), series)
 
 
-def commit(warehouse: Warehouse) -> int:
-    """How many bars changed in silver since the gold that is published was built."""
-    with warehouse.connect(Role.READER) as connection:
-        row = connection.execute(
-            """
-            select coalesce(sum(bars_changed), 0) from ops.bronze_object
-            where load_id > coalesce(
-                (select load_id from ops.gold_build where published_at is not null order by build_id desc limit 1), 0
-            )
-            """
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
+def commit(warehouse: Warehouse) -> Unseen:
+    """What changed in silver since the gold that is published was built, and whether gold is due for it."""
+    return unseen(warehouse)
 
 
 def gold(
@@ -258,7 +251,7 @@ def gold(
     only_if_changed: bool,
 ) -> GoldBuild | None:
     """Builds, tests and publishes gold; None where it is current already and only changes are asked for."""
-    if only_if_changed and is_current(warehouse):
+    if only_if_changed and not is_gold_due(warehouse):
         return None
     progress = _NodeProgress(report)
     return build_gold(warehouse, run_id=run_id, artifacts=artifacts, progress=progress, full_refresh=full_refresh)

@@ -43,7 +43,7 @@ app = typer.Typer(
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Whole pipeline": (whole.run, whole.replay),
-    "Steps": (steps.plan, steps.extract, steps.normalize, steps.commit, steps.report),
+    "Steps": (steps.plan, steps.extract, steps.normalize, steps.commit, gold.gold, steps.report),
     "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status),
     "Try and check": (doctor.doctor, sample_api.sample_api),
 }
@@ -53,7 +53,6 @@ for panel, commands in _PANELS.items():
 app.command(rich_help_panel="Warehouse", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     warehouse.env
 )
-app.add_typer(gold.app, name="gold", rich_help_panel="Steps")
 app.add_typer(bootstrap.app, name="bootstrap", rich_help_panel="Warehouse")
 
 

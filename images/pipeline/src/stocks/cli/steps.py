@@ -95,19 +95,19 @@ def normalize(
 def commit(
     start_gold: Annotated[
         bool,
-        typer.Option("--start-gold", help="Where any changed, start the workflow stocks-gold (needs --run-id)."),
+        typer.Option("--start-gold", help="Where gold is due, start the workflow stocks-gold (needs --run-id)."),
     ] = False,
     to: ToFile = None,
     run_id: RunId = None,
 ) -> None:
-    """Say how many bars of silver changed since gold was built."""
+    """Say how many bars of silver changed since gold was built, and whether it is due."""
     from stocks import pipeline
     from stocks.local.instance import open_warehouse
 
     settings = load_settings()
     with open_warehouse(settings) as warehouse, noted(settings, run_id, "commit") as note:
-        note.detail["bars_changed"] = pipeline.commit(warehouse)
-        if start_gold and note.detail["bars_changed"]:
+        note.detail.update(asdict(unseen := pipeline.commit(warehouse)))
+        if start_gold and unseen.gold_due:
             if run_id is None:
                 raise ConfigError("--start-gold needs the run that asks for it.", hint="Add --run-id.")
             from stocks.cluster import Cluster

@@ -87,7 +87,7 @@ def env(
     Printing leaves the embedded server running until `stocks env --stop`; `stocks env -- dbt build` stops it
     afterwards. What is printed holds the password.
     """
-    from stocks.gold.dbt import environment
+    from stocks.gold import environment
     from stocks.local.instance import open_warehouse
     from stocks.local.postgres import EmbeddedPostgres
     from stocks.warehouse import Warehouse

@@ -13,13 +13,13 @@ from typing import Any
 from stocks import pipeline
 from stocks.bronze import open_bronze
 from stocks.errors import StocksError, exit_code_of
-from stocks.gold import GoldBuild, is_current
-from stocks.gold.dbt import preload
+from stocks.gold import GoldBuild, preload
 from stocks.local.instance import open_warehouse, request_budget
 from stocks.pipeline import Outcome, Report
 from stocks.settings import Settings
 from stocks.source import Endpoint, open_source
 from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.due import is_gold_due
 from stocks.warehouse.load import LoadCounts
 from stocks.warehouse.runlog import RunLog
 
@@ -116,7 +116,7 @@ def run(
 ) -> Run:
     """All of `stocks.steps.STEPS`, in order. A failing ticker does not stop the others."""
     done = Run()
-    if not is_current(warehouse):
+    if is_gold_due(warehouse):
         preload()
     bronze = open_bronze(settings)
     endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
@@ -135,7 +135,7 @@ def run(
         done.counts = loaded.counts
         done.note(loaded, detail)
     with _step(log, done, "commit") as detail:
-        detail["bars_changed"] = pipeline.commit(warehouse)
+        detail.update(asdict(pipeline.commit(warehouse)))
     _gold(settings, warehouse, log, done, report, full_refresh=False, only_if_changed=True)
     return done
 
