@@ -17,7 +17,6 @@ from time import process_time
 from typing import Any
 
 import yaml
-
 from stocks.gold.graph import Granularity, graph_of
 from stocks.gold.manifest import SCHEMA, read_manifest
 from stocks_workflows.dbt_project import template_of

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stocks.gold.dbt import invoke
 from stocks.gold.manifest import Manifest, read_manifest
+
 from stocks_workflows.templates import daily, gold, ingest, replay
 
 HEADER = "# Written by `make generate` from workflows/src and dbt/: change it there.\n"

@@ -13,9 +13,9 @@ from typing import Any
 
 from hera.workflows import DAG, Container, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
-
 from stocks.gold.graph import Granularity
 from stocks.gold.manifest import Manifest
+
 from stocks.steps import GOLD, REPLAY, REPORT, STEPS, Step
 from stocks_workflows.container import DBT, container_of, secrets, settings
 from stocks_workflows.dbt_project import (

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property
@@ -195,9 +195,9 @@ def commit(
     start_gold: Annotated[bool, "Where gold is due, start the workflow stocks-gold (needs --run-id)."] = False,
 ) -> Outcome:
     """Say how many bars of silver changed since gold was built, and whether it is due."""
-    from stocks.warehouse.due import changed_bars, gold_is_due
+    from stocks.warehouse.due import unseen
 
-    told: dict[str, Any] = {"bars_changed": changed_bars(means.warehouse), "gold_due": gold_is_due(means.warehouse)}
+    told = asdict(unseen(means.warehouse))
     if start_gold and told["gold_due"]:
         from stocks.cluster import Cluster
 
@@ -216,9 +216,9 @@ def gold(
     """Build and test the star schema with dbt; publish it when every test of severity error has passed."""
     from stocks.gold import build_gold
     from stocks.gold.progress import NodeProgress
-    from stocks.warehouse.due import gold_is_due
+    from stocks.warehouse.due import is_gold_due
 
-    if if_changed and not gold_is_due(means.warehouse):
+    if if_changed and not is_gold_due(means.warehouse):
         return Outcome()
     assert means.run_id is not None
     build = build_gold(

@@ -77,7 +77,7 @@ def env(
     afterwards. What is printed holds the password.
     """
     from stocks.embedded import EmbeddedPostgres
-    from stocks.gold.dbt import environment
+    from stocks.gold import environment
     from stocks.warehouse import Warehouse
 
     settings = load_settings()

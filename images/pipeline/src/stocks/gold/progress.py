@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from stocks.gold.dbt import NodeEnd
+from argodbt.dbt import NodeEnd
 from stocks.report import Report
 
 

@@ -18,7 +18,7 @@ from stocks.run.execute import execute
 from stocks.settings import Settings
 from stocks.steps import GOLD, PLAN, Flow
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.due import gold_is_due
+from stocks.warehouse.due import is_gold_due
 from stocks.warehouse.runlog import RunLog
 
 _LOCK = 0x72756E  # "run": one run a warehouse
@@ -111,7 +111,7 @@ def run_steps(
     """
     done = Run()
     is_gold_asked_for = not {**options, **flow.given.get(GOLD.name, {})}.get("if_changed")
-    will_build = GOLD in flow.steps and warehouse is not None and (is_gold_asked_for or gold_is_due(warehouse))
+    will_build = GOLD in flow.steps and warehouse is not None and (is_gold_asked_for or is_gold_due(warehouse))
     for step in flow.steps:
         if will_build or (done.fetched and GOLD in flow.steps):
             preload()

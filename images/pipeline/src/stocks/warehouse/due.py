@@ -1,22 +1,75 @@
-from stocks.warehouse import Warehouse
-from stocks.warehouse.connection import Role
+"""Whether gold is due: the one answer that a run, commit and prepare ask for.
+
+It is due when silver has loads that the published build has not seen, or the dbt project is another one than it was built
+by; never where nothing was ever loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from stocks.universe import project_folder
+from stocks.warehouse.connection import Connection, Role, Warehouse
 
 
-def changed_bars(warehouse: Warehouse) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Unseen:
+    """What the published gold has not seen."""
+
+    bars_changed: int
+    """Bars of silver, counted at each load that changed them."""
+    gold_due: bool
+
+
+def unseen(warehouse: Warehouse) -> Unseen:
+    """What has happened since the published gold was built."""
     with warehouse.connect(Role.READER) as connection:
-        row = connection.execute(
+        published = connection.execute(
             """
-            select coalesce(sum(bars_changed), 0) from ops.bronze_object
-            where load_id > coalesce(
-                (select load_id from ops.gold_build where published_at is not null order by build_id desc limit 1), 0
-            )
+            select load_id, fingerprint from ops.gold_build
+            where published_at is not null order by build_id desc limit 1
             """
         ).fetchone()
+        seen, built_by = published or (0, "")
+        changed = connection.execute(
+            "select coalesce(sum(bars_changed), 0) from ops.bronze_object where load_id > %s", [seen]
+        ).fetchone()
+        newest = newest_load(connection)
+    assert changed is not None
+    # A replay as of a past moment may leave fewer loads than gold has seen: that, too, gold has to learn.
+    is_due = newest != seen or (newest > 0 and built_by != fingerprint())
+    return Unseen(bars_changed=int(changed[0]), gold_due=is_due)
+
+
+def is_gold_due(warehouse: Warehouse) -> bool:
+    """Whether gold is to be built."""
+    return unseen(warehouse).gold_due
+
+
+def newest_load(connection: Connection) -> int:
+    """The newest row of ops.bronze_object that gold can see: of changed bars, of rejects, or of a company's attributes.
+
+    0 where there is none.
+    """
+    row = connection.execute(
+        """
+        select coalesce(max(load_id), 0) from ops.bronze_object
+        where bars_changed > 0 or bars_rejected > 0 or interval is null
+        """
+    ).fetchone()
     assert row is not None
     return int(row[0])
 
 
-def gold_is_due(warehouse: Warehouse) -> bool:
-    from stocks.gold.ledger import is_current
-
-    return not is_current(warehouse)
+def fingerprint() -> str:
+    """SHA-256 over the files of the dbt project: names and contents."""
+    digest = hashlib.sha256()
+    folder = project_folder()
+    left_out = {"target", "logs", "dbt_packages"}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and name.parts[0] not in left_out and not name.name.startswith("."):
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from stocks.gold.dag import Ancestry, Edges, in_order
+from argodbt.dag import Ancestry, Edges, in_order
 
 
 def fuse(after: Edges, *, costly: Collection[str], apart: Collection[str]) -> list[list[str]]:

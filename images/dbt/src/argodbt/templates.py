@@ -21,9 +21,11 @@ from dataclasses import dataclass
 from hera.workflows import (
     DAG,
     Container,
+    Env,
     NoneArchiveStrategy,
     Parameter,
     Resources,
+    RetryStrategy,
     S3Artifact,
     SecretEnv,
     Task,
@@ -31,28 +33,28 @@ from hera.workflows import (
 )
 from hera.workflows import models as m
 
-from stocks.errors import ConfigError
-from stocks.gold.graph import Granularity, Graph, graph_of
-from stocks.gold.manifest import Manifest, PodConfig
-from stocks_workflows.container import SCRATCH, UID, no_rights, retry, scratch_mount
+from argodbt.errors import KILLED_EXIT_CODES, RETRIED_EXIT_CODES, ConfigError
+from argodbt.graph import Granularity, Graph, graph_of
+from argodbt.manifest import MANIFEST, Manifest, PodConfig
+from argodbt.results import RUN_RESULTS
 
 MAIN = "main"
+UID = 10001
+SCRATCH = "/tmp"  # noqa: S108 -- the one place where a container may write: its root is read-only
 _PREPARE, _FINISH = "prepare", "finish"
 _DRAWN = (Granularity.MODEL, Granularity.LAYER)
 _IN, _OUT = f"{SCRATCH}/in", f"{SCRATCH}/out"
 _SELECTION = "selection.json"
-_RUN_RESULTS = "run_results.json"
-_MANIFEST = "manifest.json"
 _TRIES = 4
 _PARAMETERS: dict[str, tuple[str, str]] = {
     "granularity": (
         Granularity.LAYER,
         "A pod for each model, for each layer of cheap ones and chains, or a single one.",
     ),
-    "select": ("", "As dbt's --select: dim_stock+, state:modified+; empty: all."),
+    "select": ("", "As dbt's --select: orders+, state:modified+; empty: all."),
     "exclude": ("", "As dbt's --exclude."),
     "full-refresh": ("false", "true: incremental models from nothing."),
-    "vars": ("", "As dbt's --vars: {calendar_last: 2030-12-31}."),
+    "vars": ("", "As dbt's --vars: {first_day: 2030-12-31}."),
 }
 DEFAULTS = {name: value for name, (value, _) in _PARAMETERS.items()}
 """What a run of `main` is given where nothing else is asked for."""
@@ -65,17 +67,35 @@ class DbtPods:
     name: str
     """Of the WorkflowTemplate, and of the folder in the artifact store."""
     image: str
-    """Has dbt, the command `stocks`, the project and its parsed state."""
+    """Has dbt, the command `argodbt`, the project and its parsed state."""
+    hooks: str = ""
+    """module:attribute of `argodbt.hooks`; they are told the workflow's uid."""
     env: Sequence[SecretEnv] = ()
     env_from: Sequence[m.EnvFromSource] = ()
-    options: Sequence[str] = ()
-    """Of `stocks gold prepare`, `task` and `finish`."""
-    prepare_options: Sequence[str] = ()
     cpu: str = "100m"
     memory: str = "384Mi"
     """Asked for; the limit is four times that."""
     minutes: int = 30
     """A try of a task that takes longer has hung, unless `meta.argo` says otherwise."""
+
+    @classmethod
+    def of_project(cls, manifest: Manifest, *, name: str, image: str, secrets: Sequence[str], hooks: str) -> DbtPods:
+        """The pods of any dbt project.
+
+        Args:
+            manifest: The project's.
+            name: Of the template; empty: the project's name.
+            image: Empty: the template's name.
+            secrets: Names of Secrets whose keys are variables of the environment.
+            hooks: As the command line takes them.
+        """
+        own = name or manifest.project.replace("_", "-").lower()
+        return cls(
+            name=own,
+            image=image or f"{own}:latest",
+            hooks=hooks,
+            env_from=[m.EnvFromSource(secret_ref=m.SecretEnvSource(name=secret)) for secret in secrets],
+        )
 
 
 def parameters() -> list[Parameter]:
@@ -125,27 +145,17 @@ def add_templates(manifest: Manifest, pods: DbtPods) -> None:
         Task(name=_FINISH, template=finish, depends=ended)
 
 
-def template_of(
-    manifest: Manifest, *, name: str, namespace: str, image: str, service_account: str, secrets: Sequence[str]
-) -> str:
-    """The WorkflowTemplate of any dbt project, as YAML.
+def template_of(manifest: Manifest, pods: DbtPods, *, namespace: str, service_account: str) -> str:
+    """The WorkflowTemplate of a dbt project, as YAML.
 
     Args:
         manifest: The project's.
-        name: Of the template; empty: the project's name.
+        pods: Of the project.
         namespace: Where it will run; empty: where it is applied.
-        image: Has dbt, `stocks`, the project and its parsed state; empty: the project's name.
         service_account: Of the pods; empty: Argo's default.
-        secrets: Names of Secrets whose keys are variables of the environment.
     """
-    own = name or manifest.project.replace("_", "-").lower()
-    pods = DbtPods(
-        name=own,
-        image=image or f"{own}:latest",
-        env_from=[m.EnvFromSource(secret_ref=m.SecretEnvSource(name=secret)) for secret in secrets],
-    )
     with WorkflowTemplate(
-        name=own,
+        name=pods.name,
         namespace=namespace or None,
         annotations={"workflows.argoproj.io/description": f"Builds the dbt project {manifest.project}."},
         entrypoint=MAIN,
@@ -155,10 +165,31 @@ def template_of(
         volumes=scratch_volume(),
         pod_gc=m.PodGC(strategy="OnPodSuccess", delete_delay_duration="60s"),
         # Two builds at the same time would write to the same tables.
-        synchronization=m.Synchronization(mutexes=[m.Mutex(name=own)]),
+        synchronization=m.Synchronization(mutexes=[m.Mutex(name=pods.name)]),
     ) as template:
         add_templates(manifest, pods)
     return str(template.to_yaml(width=120))
+
+
+def retry(limit: int = _TRIES) -> RetryStrategy:
+    """A pod that was taken away runs again, as does one that met a passing fault."""
+    codes = ", ".join(map(str, (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES)))
+    return RetryStrategy(
+        limit=limit,
+        retry_policy="Always",
+        expression=f"lastRetry.status == 'Error' || asInt(lastRetry.exitCode) in [{codes}]",
+        # Short: a lock is held while a template waits to be tried again.
+        backoff=m.Backoff(duration="5s", factor=m.IntOrString(3), max_duration="10m"),
+    )
+
+
+def no_rights() -> m.SecurityContext:
+    """What a container may do: nothing but compute."""
+    return m.SecurityContext(
+        allow_privilege_escalation=False,
+        capabilities=m.Capabilities(drop=["ALL"]),
+        read_only_root_filesystem=True,
+    )
 
 
 def pod_security() -> m.PodSecurityContext:
@@ -175,6 +206,11 @@ def pod_security() -> m.PodSecurityContext:
 def scratch_volume() -> list[m.Volume]:
     """The one folder that containers may write to."""
     return [m.Volume(name="scratch", empty_dir=m.EmptyDirVolumeSource(size_limit=m.Quantity("1Gi")))]
+
+
+def scratch_mount() -> list[m.VolumeMount]:
+    """The one folder that a container may write to; the volume is the workflow's."""
+    return [m.VolumeMount(name="scratch", mount_path=SCRATCH)]
 
 
 def _dag(graph: Graph, templates: dict[PodConfig, Container]) -> DAG:
@@ -205,12 +241,13 @@ def _prepare(pods: DbtPods, digest: str) -> Container:
             *options,
             "{{= inputs.parameters['full-refresh'] == 'true' ? '--full-refresh' : '--no-full-refresh' }}",
             *(f"--digest={digest}", f"--state={_IN}/last", f"--selection={_OUT}/{_SELECTION}", f"--to={_OUT}/selected"),
-            *pods.prepare_options,
+            # What is up to date already is left alone, unless more is asked for; without hooks, everything is due.
+            "--if-due",
         ],
         inputs=[
             *_inputs(),
-            _artifact("last-manifest", f"{_IN}/last/{_MANIFEST}", f"{pods.name}/last/{_MANIFEST}", optional=True),
-            _artifact("last-results", f"{_IN}/last/{_RUN_RESULTS}", f"{pods.name}/last/{_RUN_RESULTS}", optional=True),
+            _artifact("last-manifest", f"{_IN}/last/{MANIFEST}", f"{pods.name}/last/{MANIFEST}", optional=True),
+            _artifact("last-results", f"{_IN}/last/{RUN_RESULTS}", f"{pods.name}/last/{RUN_RESULTS}", optional=True),
         ],
         outputs=[
             Parameter(name="selected", value_from=m.ValueFrom(path=f"{_OUT}/selected")),
@@ -245,10 +282,10 @@ def _task(pods: DbtPods, name: str, pod: PodConfig) -> Container:
             Parameter(name="task"),
             _artifact("selection", f"{_IN}/{_SELECTION}", _key(pods, _SELECTION)),
             # What an earlier try of this task has done: it is not done again.
-            _artifact("earlier", f"{_IN}/earlier/{_RUN_RESULTS}", f"{folder}/{_RUN_RESULTS}", optional=True),
+            _artifact("earlier", f"{_IN}/earlier/{RUN_RESULTS}", f"{folder}/{RUN_RESULTS}", optional=True),
         ],
         outputs=[
-            _artifact("run-results", f"{_OUT}/{_RUN_RESULTS}", f"{folder}/{_RUN_RESULTS}", optional=True),
+            _artifact("run-results", f"{_OUT}/{RUN_RESULTS}", f"{folder}/{RUN_RESULTS}", optional=True),
             _artifact("log", f"{_OUT}/dbt.log", f"{folder}/dbt.log", optional=True),
         ],
     )
@@ -267,9 +304,9 @@ def _finish(pods: DbtPods) -> Container:
             _artifact("tasks", f"{_IN}/tasks", _key(pods, "tasks"), optional=True),
         ],
         outputs=[
-            _artifact("run-results", f"{_OUT}/{_RUN_RESULTS}", _key(pods, _RUN_RESULTS), optional=True),
-            _artifact("last-manifest", f"{_OUT}/last/{_MANIFEST}", f"{pods.name}/last/{_MANIFEST}", optional=True),
-            _artifact("last-results", f"{_OUT}/last/{_RUN_RESULTS}", f"{pods.name}/last/{_RUN_RESULTS}", optional=True),
+            _artifact("run-results", f"{_OUT}/{RUN_RESULTS}", _key(pods, RUN_RESULTS), optional=True),
+            _artifact("last-manifest", f"{_OUT}/last/{MANIFEST}", f"{pods.name}/last/{MANIFEST}", optional=True),
+            _artifact("last-results", f"{_OUT}/last/{RUN_RESULTS}", f"{pods.name}/last/{RUN_RESULTS}", optional=True),
             _artifact("docs", f"{_OUT}/index.html", f"{pods.name}/docs/index.html", optional=True),
         ],
     )
@@ -291,11 +328,11 @@ def _container(
         name=name,
         image=pods.image,
         image_pull_policy=m.ImagePullPolicy.if_not_present,
-        command=["stocks"],
-        args=["gold", command or name, *arguments, *pods.options],
+        command=["argodbt"],  # without it Argo would ask a registry for the image's own
+        args=[command or name, *arguments, *(["--run-id={{workflow.uid}}"] if pods.hooks else [])],
         inputs=list(inputs),
         outputs=list(outputs),
-        env=list(pods.env) or None,
+        env=[*([Env(name="ARGODBT_HOOKS", value=pods.hooks)] if pods.hooks else []), *pods.env] or None,
         env_from=list(pods.env_from) or None,
         resources=Resources(
             cpu_request=asked.cpu or pods.cpu,

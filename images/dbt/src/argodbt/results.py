@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
+from argodbt.errors import ConfigError, DbtError, TestsFailed, Unavailable
 
 if TYPE_CHECKING:
-    from stocks.gold.manifest import Manifest
+    from argodbt.manifest import Manifest
 
 RUN_RESULTS = "run_results.json"
 RunResults = dict[str, Any]
@@ -172,17 +172,23 @@ def is_passing_fault(text: str) -> bool:
     return any(sign in text for sign in _PASSING)
 
 
-def failure(bad: Collection[NodeResult], *, hint: str = "") -> StocksError:
+def failure(
+    bad: Collection[NodeResult], *, hint: str = "", explained: Mapping[str, Sequence[str]] | None = None
+) -> DbtError:
     """The error that stands for all failed nodes: a passing fault before broken rules before errors of ours.
 
     Args:
         bad: Results whose `is_bad` holds; at least one.
         hint: What the reader can do.
+        explained: Lines to show below a node, by its unique_id.
     """
-    told = [f"{result.kind} {result.name}: {' '.join(result.message.split())}" for result in bad][:_SHOWN]
-    text = "\n".join([f"{len(bad)} of dbt's nodes failed.", *told, ""])
+    told = [f"{len(bad)} of dbt's nodes failed."]
+    for result in list(bad)[:_SHOWN]:
+        told.append(f"{result.kind} {result.name}: {' '.join(result.message.split())}")
+        told += [f"  {line}" for line in (explained or {}).get(result.unique_id, ())]
+    text = "\n".join([*told, ""])
     if any(is_passing_fault(result.message) for result in bad):
-        return WarehouseUnavailable(text, hint=hint)
+        return Unavailable(text, hint=hint)
     if any(result.is_broken_rule for result in bad):
         return TestsFailed(text, hint=hint)
     return ConfigError(text, hint=hint)

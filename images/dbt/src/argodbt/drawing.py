@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from stocks.gold.graph import Graph
-from stocks.gold.manifest import Manifest
+from argodbt.graph import Graph
+from argodbt.manifest import Manifest
 
 
 def as_json(graph: Graph) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from stocks.errors import ConfigError
+from argodbt.errors import ConfigError
 
 Edges = Mapping[str, Collection[str]]
 

@@ -1,4 +1,4 @@
-"""Runs the nodes of one task, in a pod that may be killed and started again.
+"""Runs the nodes of one task, in a process that may be killed and started again.
 
 What an earlier try of the task has done is read from its run_results.json and not done again: a pod that runs
 many nodes goes on where the last one stopped.
@@ -8,45 +8,40 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from stocks.gold.dbt import Progress, invoke
-from stocks.gold.manifest import Manifest, Node
-from stocks.gold.results import RUN_RESULTS, RunResults, done, merged, of_sources, required_results, without_result
-
-LOG = "dbt.log"
+from argodbt.dbt import Dbt
+from argodbt.manifest import Manifest, Node
+from argodbt.results import RUN_RESULTS, RunResults, done, merged, of_sources, required_results, without_result
 
 
 def run_task(
     manifest: Manifest,
     nodes: Collection[str],
     *,
-    earlier: RunResults | None,
-    options: Sequence[str],
-    variables: Mapping[str, str],
-    scratch: Path,
+    dbt: Dbt,
     results: Path,
-    progress: Progress,
+    earlier: RunResults | None = None,
+    options: Sequence[str] = (),
 ) -> RunResults:
     """Builds and tests nodes; a source that is too old leaves out what hangs on it.
 
     Args:
         manifest: The project's.
         nodes: unique_ids of what the task runs.
+        dbt: Over the project.
+        results: Folder for run_results.json and dbt.log, which are written however dbt ends.
         earlier: What an earlier try of this task said.
         options: Of `dbt build`: --full-refresh, --vars.
-        variables: Set in dbt's environment.
-        scratch: Folder for dbt's own files.
-        results: Folder for run_results.json and dbt.log, which are written however dbt ends.
-        progress: Called as nodes end.
 
     Returns:
         The results of the task's nodes, earlier ones too.
 
     Raises:
         ConfigError: dbt is not installed, or the project can't be parsed.
-        WarehouseUnavailable: The warehouse went away.
+        Unavailable: The warehouse went away.
     """
     results.mkdir(parents=True, exist_ok=True)
     wanted = still_to_do(manifest, nodes, earlier)
@@ -55,27 +50,22 @@ def run_task(
         sources = {key for key in wanted if manifest.nodes[key].kind == "source"}
         stale: set[str] = set()
         if sources:
-            fresh = _freshness([manifest.nodes[key] for key in sources], variables, scratch, progress)
+            fresh = _freshness([manifest.nodes[key] for key in sources], dbt)
             stale = {result["unique_id"] for result in fresh["results"]} - done(fresh)
             parts.append(fresh)
         built = wanted - sources
         left_out = built & below(manifest, stale)
         if built - left_out:
-            invoke(
-                ["build", *selection(manifest, built - left_out), *options],
-                variables=variables,
-                artifacts=scratch,
-                progress=progress,
-            )
-            parts.append(required_results(scratch / "target"))
+            dbt.run("build", *selection(manifest, built - left_out), *options)
+            parts.append(required_results(dbt.target))
         if left_out:
             parts.append({**parts[-1], "results": without_result(left_out, "behind a source that is too old")})
         whole = merged(parts)
         (results / RUN_RESULTS).write_text(json.dumps(whole))
         return whole
     finally:
-        if (log := scratch / "logs" / LOG).exists():
-            shutil.copyfile(log, results / LOG)
+        if dbt.log.exists():
+            shutil.copyfile(dbt.log, results / dbt.log.name)
 
 
 def still_to_do(manifest: Manifest, nodes: Collection[str], earlier: RunResults | None) -> set[str]:
@@ -102,8 +92,10 @@ def below(manifest: Manifest, roots: Iterable[str]) -> set[str]:
     return found
 
 
-def selection(manifest: Manifest, nodes: Collection[str]) -> list[str]:
+def selection(manifest: Manifest, nodes: AbstractSet[str]) -> list[str]:
     """Options that let `dbt build` run just these nodes."""
+    if nodes >= {key for key, node in manifest.nodes.items() if node.is_built or node.is_test}:
+        return ["--select", "fqn:*"]  # said all the same: a default of selectors.yml is not asked
     chosen = {key: manifest.nodes[key] for key in nodes}
     # dbt runs a unit test of an ephemeral model only where the model is selected too; nothing is built for it.
     tested = {parent for node in chosen.values() if node.kind == "unit_test" for parent in node.parents}
@@ -139,13 +131,11 @@ def _prefixes(node: Node) -> Iterable[str]:
     return (".".join(parts[:end]) for end in range(1, len(parts)))
 
 
-def _freshness(sources: Sequence[Node], variables: Mapping[str, str], scratch: Path, progress: Progress) -> RunResults:
+def _freshness(sources: Sequence[Node], dbt: Dbt) -> RunResults:
     """How old the sources are; of those that don't say how old they may be only tests can tell anything."""
     unasked = without_result((source.unique_id for source in sources if not source.has_freshness), "no age to check")
     ages: RunResults = {"metadata": {}, "results": []}
     if selected := [selector(source) for source in sources if source.has_freshness]:
-        invoke(
-            ["source", "freshness", "--select", *selected], variables=variables, artifacts=scratch, progress=progress
-        )
-        ages = of_sources(json.loads((scratch / "target" / "sources.json").read_text()))
+        dbt.run("source", "freshness", "--select", *selected)
+        ages = of_sources(json.loads((dbt.target / "sources.json").read_text()))
     return {**ages, "results": [*ages["results"], *({**result, "status": "no-op"} for result in unasked)]}

@@ -15,8 +15,9 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from stocks.errors import ConfigError
+from argodbt.errors import ConfigError
 
+MANIFEST = "manifest.json"
 SCHEMA = "https://schemas.getdbt.com/dbt/manifest/v12.json"
 
 _EXECUTABLE = frozenset({"model", "seed", "snapshot", "function"})
@@ -129,6 +130,8 @@ class Manifest:
     dbt_version: str
     nodes: Mapping[str, Node]
     """By unique_id."""
+    file: Path | None = None
+    """Where it was read from."""
 
 
 class _Head(msgspec.Struct):
@@ -211,6 +214,7 @@ def read_manifest(path: Path) -> Manifest:
         project=file.metadata.project_name or "",
         dbt_version=file.metadata.dbt_version,
         nodes={entry.unique_id: _node(entry) for entry in _entries(file)},
+        file=path,
     )
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
-from stocks.gold.dag import Ancestry, in_order
-from stocks.gold.fuse import fuse
-from stocks.gold.manifest import Manifest, Node, PodConfig, amount
-from stocks.gold.task_names import task_names
+from argodbt.dag import Ancestry, in_order
+from argodbt.fuse import fuse
+from argodbt.manifest import Manifest, Node, PodConfig, amount
+from argodbt.task_names import task_names
 
 
 class Granularity(StrEnum):
