@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from hypothesis import strategies as st
-
 from stocks.gold.manifest import Manifest, Node, PodConfig
 
 _MATERIALIZED = {

@@ -4,10 +4,9 @@ from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.unit.gold.random_projects import ancestors, manifests
-
 from stocks.gold.fuse import fuse
 from stocks.gold.graph import Granularity, graph_of
+from tests.unit.gold.random_projects import ancestors, manifests
 
 
 @st.composite

@@ -10,8 +10,6 @@ import pytest
 from dbt.artifacts.schemas.run import RunResultsArtifact
 from hypothesis import given
 from hypothesis import strategies as st
-
-from stocks.errors import ConfigError, TestsFailed, WarehouseUnavailable
 from stocks.gold.graph import Granularity
 from stocks.gold.manifest import Manifest, Node
 from stocks.gold.results import (
@@ -27,6 +25,8 @@ from stocks.gold.results import (
 )
 from stocks.gold.tasks import below, run_task, selection, still_to_do
 from stocks.gold.workflow import Selection, finish
+
+from stocks.errors import ConfigError, TestsFailed, WarehouseUnavailable
 
 STATUSES = ("success", "pass", "warn", "fail", "error", "skipped")
 

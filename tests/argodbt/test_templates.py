@@ -9,11 +9,11 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-
-from stocks.errors import ConfigError
 from stocks.gold.graph import Granularity, graph_of
 from stocks.gold.manifest import Manifest, Node, PodConfig
 from stocks_workflows.dbt_project import template_of
+
+from stocks.errors import ConfigError
 
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "argo-workflows.json").read_text())
 

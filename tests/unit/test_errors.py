@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stocks import errors
 from stocks.errors import (
+    RETRIED_EXIT_CODES,
     ClusterUnavailable,
     ConfigError,
     CorruptObject,
@@ -28,7 +29,6 @@ from stocks.errors import (
     WarehouseUnavailable,
     exit_code_of,
 )
-from stocks.steps import RETRIED_EXIT_CODES
 
 CODES = {
     ProviderUnavailable: 75,

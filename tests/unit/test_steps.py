@@ -7,8 +7,8 @@ import pytest
 import typer
 
 from stocks.cli.app import app
-from stocks.errors import ConfigError, ProviderUnavailable, QuotaSpent
-from stocks.steps import REBUILD, REPLAY, REPORT, RETRIED_EXIT_CODES, RUN, STEPS, Flow, Login, Step, moment
+from stocks.errors import RETRIED_EXIT_CODES, ConfigError, ProviderUnavailable, QuotaSpent
+from stocks.steps import REBUILD, REPLAY, REPORT, RUN, STEPS, Flow, Login, Step, moment
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 ALL = (*STEPS, REPLAY, REPORT)

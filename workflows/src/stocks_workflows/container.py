@@ -7,8 +7,9 @@ from importlib import metadata
 from hera.workflows import Container, Parameter, Resources, RetryStrategy, SecretEnv
 from hera.workflows import models as m
 
+from stocks.errors import KILLED_EXIT_CODES, RETRIED_EXIT_CODES
 from stocks.settings import api_keys
-from stocks.steps import KILLED_EXIT_CODES, RETRIED_EXIT_CODES, Login, Needs, Step
+from stocks.steps import Login, Needs, Step
 
 VERSION = metadata.version("stocks")
 PIPELINE, DBT = (f"stocks-{name}:{VERSION}" for name in ("pipeline", "dbt"))

@@ -135,6 +135,13 @@ class NotEntitled(ConfigError):
     """The provider's plan for this key does not include the endpoint or the parameter."""
 
 
+RETRIED_EXIT_CODES = (TransientError.exit_code,)
+KILLED_EXIT_CODES = (INTERRUPTED, 137, 143)
+"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
+
+They say that a container was taken away, not that the step is wrong.
+"""
+
 # What to tell the caller where steps failed in several ways: a passing fault first (a retry may mend
 # it), then what stops every ticker, then what is wrong with some.
 _PRECEDENCE = (TransientError.exit_code, ConfigError.exit_code, QuotaSpent.exit_code, DataError.exit_code)
@@ -159,5 +166,8 @@ def sum_of_codes(exit_codes: Iterable[int]) -> int:
 
 
 def settled(code: int) -> int:
-    """The code to end with once the books are written: 1 in place of one that asks for another try."""
-    return 1 if code == TransientError.exit_code else code
+    """The code of a step that has written down how others ended: 1 in place of one that would be retried.
+
+    Running it again would write the same again, five times over.
+    """
+    return 1 if code in (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES) else code

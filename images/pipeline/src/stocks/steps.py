@@ -18,7 +18,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-from stocks.errors import ConfigError, TransientError, settled
+from stocks.errors import ConfigError, settled
 from stocks.outcome import Outcome
 from stocks.report import Report
 from stocks.settings import Settings
@@ -36,14 +36,6 @@ class Login(StrEnum):
     OWNER = "owner"
     WRITER = "writer"
     READER = "reader"
-
-
-RETRIED_EXIT_CODES = (TransientError.exit_code,)
-KILLED_EXIT_CODES = (130, 137, 143)
-"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
-
-They say that a container was taken away, not that the step is wrong.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
+
 from argodbt import errors as dbt_errors
 from argodbt.build import Leftover, Selection
 from argodbt.hooks import Hooks, Ticket
 from argodbt.results import NodeResult
-from psycopg import sql
-
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
 from stocks.gold.build import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
 from stocks.settings import load_settings
