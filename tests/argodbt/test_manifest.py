@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from stocks.errors import ConfigError
-from stocks.gold.manifest import SCHEMA, PodConfig, amount, read_manifest
+from argodbt.errors import ConfigError
+from argodbt.manifest import SCHEMA, PodConfig, amount, read_manifest
 
 
 def entry(kind, name, **more):

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from tests.charts.rendering import CHARTS, DEFAULTS, ROOT, containers, named, pods, render
 
-from stocks.gold import BUILD_SCHEMA
-from stocks.gold.dbt import environment
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
 

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from tests.charts.rendering import ROOT
 
-from stocks.gold import BUILD_SCHEMA
-from stocks.gold.dbt import environment
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.warehouse import Warehouse
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))

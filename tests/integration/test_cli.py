@@ -52,9 +52,9 @@ def test_steps_one_by_one_give_what_a_run_gives(instance: Instance, sample_insta
     for step in ("extract", "normalize"):
         ended = instance.stocks(step, "--json")
         assert ended.returncode == 0, ended.stdout
-    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 12154}
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 12154, "gold_due": True}
     assert instance.stocks("gold", "--if-changed", "--json").returncode == 0
-    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 0}
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 0, "gold_due": False}
     assert instance.gold() == sample_instance.gold()
 
 

@@ -8,8 +8,8 @@ import typer
 
 from stocks import pipeline
 from stocks.cli.app import app
-from stocks.errors import ProviderUnavailable, QuotaSpent
-from stocks.steps import RETRIED_EXIT_CODES, STEPS, Retry, Step
+from stocks.errors import RETRIED_EXIT_CODES, ProviderUnavailable, QuotaSpent
+from stocks.steps import STEPS, Retry, Step
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

@@ -1,14 +1,12 @@
 """The steps of the pipeline, as data: what `stocks run` calls in one process and what Argo runs in containers.
 
-plan ─▶ for each batch of tickers: extract ─▶ normalize ─▶ commit ─▶ gold, when commit says that bars changed
+plan ─▶ for each batch of tickers: extract ─▶ normalize ─▶ commit ─▶ gold, when commit says that it is due
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from stocks.errors import TransientError
 
 
 class Retry(StrEnum):
@@ -17,14 +15,6 @@ class Retry(StrEnum):
     PASSING_FAULTS = "passing-faults"
     """On the exit code of transient errors, with back-off."""
     NEVER = "never"
-
-
-RETRIED_EXIT_CODES = (TransientError.exit_code,)
-KILLED_EXIT_CODES = (130, 137, 143)
-"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
-
-They say that a container was taken away, not that the step is wrong.
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +33,7 @@ class Step:
     needs_provider: bool = False
     """Sends requests that count against the provider's limits."""
     only_if_changed: bool = False
-    """Runs only where commit said that bars changed."""
+    """Runs only where commit said that it is due."""
     retry: Retry = Retry.PASSING_FAULTS
 
 
@@ -71,7 +61,7 @@ STEPS = (
     ),
     Step(
         name="commit",
-        summary="Says how many bars changed since gold was built.",
+        summary="Says how many bars changed since gold was built, and whether it is due.",
         after=("normalize",),
         writes="changes",
     ),

@@ -69,7 +69,6 @@ def build_gold(
     """
     try:
         from argodbt.build import Asked, build
-
         from stocks.gold.books import Books
     except ImportError as error:
         raise ConfigError("dbt is not installed.", hint="Install the extra: pip install 'stocks[gold]'.") from error
