@@ -56,8 +56,12 @@ class Instance:
 
     def stocks(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `stocks` to its end."""
+        return self.run("stocks", *arguments, **variables)
+
+    def run(self, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a package's command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "stocks", *arguments],
+            [sys.executable, "-m", program, *arguments],
             env={**self.environment, **variables},
             cwd=self.state.parent,  # no .env there
             capture_output=True,

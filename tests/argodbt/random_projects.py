@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from hypothesis import strategies as st
-from stocks.gold.manifest import Manifest, Node, PodConfig
+
+from argodbt.manifest import Manifest, Node, PodConfig
 
 _MATERIALIZED = {
     "model": ("table", "view", "ephemeral", "incremental", "something_of_their_own"),

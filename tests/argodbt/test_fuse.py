@@ -4,9 +4,10 @@ from itertools import pairwise
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from stocks.gold.fuse import fuse
-from stocks.gold.graph import Granularity, graph_of
-from tests.unit.gold.random_projects import ancestors, manifests
+from tests.argodbt.random_projects import ancestors, manifests
+
+from argodbt.fuse import fuse
+from argodbt.graph import Granularity, graph_of
 
 
 @st.composite

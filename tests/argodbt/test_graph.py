@@ -5,11 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stocks.gold.graph import Granularity, graph_of
-from stocks.gold.manifest import Manifest, Node, PodConfig, amount
-from tests.unit.gold.random_projects import ancestors, manifests
+from tests.argodbt.random_projects import ancestors, manifests
 
-from stocks.errors import ConfigError
+from argodbt.errors import ConfigError
+from argodbt.graph import Granularity, graph_of
+from argodbt.manifest import Manifest, Node, PodConfig, amount
 
 granularities = st.sampled_from(Granularity)
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from stocks.gold.manifest import SCHEMA, PodConfig, amount, read_manifest
 
-from stocks.errors import ConfigError
+from argodbt.errors import ConfigError
+from argodbt.manifest import SCHEMA, PodConfig, amount, read_manifest
 
 
 def entry(kind, name, **more):

@@ -10,9 +10,14 @@ import pytest
 from dbt.artifacts.schemas.run import RunResultsArtifact
 from hypothesis import given
 from hypothesis import strategies as st
-from stocks.gold.graph import Granularity
-from stocks.gold.manifest import Manifest, Node
-from stocks.gold.results import (
+
+from argodbt.build import Asked, Selection, finish
+from argodbt.dbt import Dbt
+from argodbt.errors import ConfigError, TestsFailed, Unavailable
+from argodbt.graph import Granularity
+from argodbt.hooks import Hooks
+from argodbt.manifest import Manifest, Node
+from argodbt.results import (
     NodeResult,
     done,
     failure,
@@ -23,10 +28,7 @@ from stocks.gold.results import (
     required_results,
     without_result,
 )
-from stocks.gold.tasks import below, run_task, selection, still_to_do
-from stocks.gold.workflow import Selection, finish
-
-from stocks.errors import ConfigError, TestsFailed, WarehouseUnavailable
+from argodbt.tasks import below, run_task, selection, still_to_do
 
 STATUSES = ("success", "pass", "warn", "fail", "error", "skipped")
 
@@ -132,8 +134,8 @@ def test_results_know_what_the_manifest_says_of_their_nodes() -> None:
     [
         (["syntax error"], ConfigError),
         (["new row violates check constraint"], TestsFailed),
-        (["syntax error", "server closed the connection unexpectedly"], WarehouseUnavailable),
-        (["violates not-null", "deadlock detected"], WarehouseUnavailable),
+        (["syntax error", "server closed the connection unexpectedly"], Unavailable),
+        (["violates not-null", "deadlock detected"], Unavailable),
     ],
 )
 def test_passing_fault_comes_before_broken_rules_before_errors_of_ours(messages: list[str], kind: type) -> None:
@@ -188,9 +190,13 @@ def test_dbt_is_told_every_node_by_its_full_name() -> None:
     ]
 
 
+def test_whole_project_is_told_in_two_words() -> None:
+    assert selection(SHOP, ALL) == ["--select", "fqn:*"]
+
+
 def test_node_whose_name_goes_on_from_anothers_is_not_taken_along() -> None:
     other = Node(unique_id="model.shop.other", name="other", kind="model", fqn=("shop", "a", "other"), package="shop")
-    project = manifest(node("a"), other)
+    project = manifest(node("a"), node("b"), other)
     assert selection(project, {"model.shop.a"})[-2:] == ["--exclude", "fqn:shop.a.other"]
     assert "--exclude" not in selection(project, {"model.shop.a", "model.shop.other"})
 
@@ -199,7 +205,7 @@ def test_unit_test_of_an_ephemeral_model_brings_the_model() -> None:
     inline = Node(
         **{**node("inline").__dict__, "materialized": "ephemeral"},
     )
-    project = manifest(inline, node("inline_adds_up", "model.shop.inline", kind="unit_test"))
+    project = manifest(inline, node("inline_adds_up", "model.shop.inline", kind="unit_test"), node("other"))
     assert "fqn:shop.inline" in selection(project, {"unit_test.shop.inline_adds_up"})
 
 
@@ -208,13 +214,10 @@ def test_source_that_says_nothing_of_its_age_is_no_node_that_was_lost(tmp_path: 
     told = run_task(
         manifest(raw),
         {raw.unique_id},
-        earlier=None,
-        options=[],
-        variables={},
-        scratch=tmp_path / "dbt",
+        dbt=Dbt(tmp_path / "dbt"),
         results=tmp_path,
-        progress=lambda _: None,
     )
-    selected = Selection(nodes=(raw.unique_id,), granularity=Granularity.MODEL)
-    (result,) = finish(manifest(raw), selected, [told], warehouse=None, results=tmp_path)
-    assert result.status == "no-op"
+    selected = Selection(nodes=(raw.unique_id,), granularity=Granularity.MODEL, asked=Asked())
+    outcome = finish(manifest(raw), selected, [told], hooks=Hooks(), results=tmp_path)
+    assert outcome.error is None
+    assert [result.status for result in outcome.results] == ["no-op"]

@@ -4,7 +4,8 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
-from stocks.gold.task_names import LONGEST, task_names
+
+from argodbt.task_names import LONGEST, task_names
 
 _LABEL = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 

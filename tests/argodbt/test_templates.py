@@ -9,13 +9,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from stocks.gold.graph import Granularity, graph_of
-from stocks.gold.manifest import Manifest, Node, PodConfig
-from stocks_workflows.dbt_project import template_of
 
-from stocks.errors import ConfigError
+from argodbt.errors import ConfigError
+from argodbt.graph import Granularity, graph_of
+from argodbt.manifest import Manifest, Node, PodConfig
+from argodbt.templates import DbtPods, template_of
 
-SCHEMA = json.loads((Path(__file__).parent / "schemas" / "argo-workflows.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[1] / "workflows" / "schemas" / "argo-workflows.json").read_text())
 
 
 def model(name: str, *parents: str, **facts: Any) -> Node:
@@ -43,8 +43,10 @@ SHOP = manifest(
 
 
 def rendered(project: Manifest, **options: Any) -> dict[str, Any]:
-    asked = {"name": "", "namespace": "", "image": "", "service_account": "", "secrets": [], **options}
-    found: dict[str, Any] = yaml.safe_load(template_of(project, **asked))
+    asked = {"name": "", "image": "", "secrets": [], "hooks": ""}
+    pods = DbtPods.of_project(project, **{name: options.pop(name, default) for name, default in asked.items()})
+    place = {"namespace": "", "service_account": "", **options}
+    found: dict[str, Any] = yaml.safe_load(template_of(project, pods, **place))
     return found
 
 
@@ -58,12 +60,20 @@ def test_template_of_another_project_is_valid_and_its_own() -> None:
     assert made["metadata"]["name"] == "shop-floor"
     assert made["metadata"]["namespace"] == "data"
     text = json.dumps(made)
-    assert "stocks-gold" not in text
+    assert "stocks" not in text
     assert "--run-id" not in text, "its builds are recorded nowhere"
+    assert "ARGODBT_HOOKS" not in text
     for template in made["spec"]["templates"]:
         if container := template.get("container"):
             assert container["image"] == "shop:3"
             assert container["envFrom"] == [{"secretRef": {"name": "shop-warehouse"}}]
+
+
+def test_hooks_are_told_the_run() -> None:
+    for template in rendered(SHOP, hooks="shop.books:Books")["spec"]["templates"]:
+        if container := template.get("container"):
+            assert {"name": "ARGODBT_HOOKS", "value": "shop.books:Books"} in container["env"]
+            assert "--run-id={{workflow.uid}}" in container["args"]
 
 
 def test_dag_is_the_graph() -> None:

@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from stocks.gold.dbt import environment
 from tests.charts.rendering import CHARTS, DEFAULTS, ROOT, containers, named, pods, render
 
-from stocks.gold import BUILD_SCHEMA
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
 

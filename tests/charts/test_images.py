@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stocks.gold.dbt import environment
 from tests.charts.rendering import ROOT
 
-from stocks.gold import BUILD_SCHEMA
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.warehouse import Warehouse
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))

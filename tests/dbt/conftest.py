@@ -18,8 +18,8 @@ from psycopg import sql
 from stocks import pipeline
 from stocks.bronze import open_bronze
 from stocks.cli.report import JsonReporter
-from stocks.gold.dbt import environment
-from stocks.embedded import EmbeddedPostgres
+from stocks.gold import environment
+from stocks.local.postgres import EmbeddedPostgres
 from stocks.settings import Settings
 from stocks.source import Endpoint, Unlimited, open_source
 from stocks.warehouse import Warehouse

@@ -421,24 +421,24 @@ class TestReplay:
 
 class TestCommit:
     def test_counts_bars_that_changed_since_gold_was_published(self, bronze: Bronze, warehouse: Warehouse) -> None:
-        assert commit(warehouse) == 0
+        assert commit(warehouse).bars_changed == 0
         put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
-        assert commit(warehouse) == 2
+        assert commit(warehouse).bars_changed == 2
         self.publish(warehouse, published=False)
-        assert commit(warehouse) == 2  # that build failed
+        assert commit(warehouse).bars_changed == 2  # that build failed
         self.publish(warehouse, published=True)
-        assert commit(warehouse) == 0
+        assert commit(warehouse).bars_changed == 0
         put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
-        assert commit(warehouse) == 1
+        assert commit(warehouse).bars_changed == 1
 
     def test_replay_counts_as_change(self, bronze: Bronze, warehouse: Warehouse) -> None:
         put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
         self.publish(warehouse, published=True)
         replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
-        assert commit(warehouse) == 1
+        assert commit(warehouse).bars_changed == 1
 
     @staticmethod
     def publish(warehouse: Warehouse, *, published: bool) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from hera.workflows import Container, Parameter, Resources, RetryStrategy, SecretEnv
+from hera.workflows import Container, Parameter, Resources, SecretEnv
 from hera.workflows import models as m
 
-from stocks.errors import KILLED_EXIT_CODES, RETRIED_EXIT_CODES
+from argodbt.templates import SCRATCH, no_rights, retry, scratch_mount
 from stocks.settings import api_keys
 from stocks.steps import Login, Needs, Step
 
 VERSION = metadata.version("stocks")
 PIPELINE, DBT = (f"stocks-{name}:{VERSION}" for name in ("pipeline", "dbt"))
-UID = 10001
-SCRATCH = "/tmp"  # noqa: S108 -- the one place where a container may write: its root is read-only
 _RESULT = f"{SCRATCH}/result.json"
 
 
@@ -76,32 +74,6 @@ def _secret(variable: str, secret: str, *, optional: bool = False) -> SecretEnv:
 def settings() -> m.EnvFromSource:
     """The variables of `stocks.settings` that are no secrets."""
     return m.EnvFromSource(config_map_ref=m.ConfigMapEnvSource(name="stocks-settings"))
-
-
-def retry(limit: int = 4) -> RetryStrategy:
-    """A pod that was taken away runs again, as does a step that met a passing fault."""
-    codes = ", ".join(map(str, (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES)))
-    return RetryStrategy(
-        limit=limit,
-        retry_policy="Always",
-        expression=f"lastRetry.status == 'Error' || asInt(lastRetry.exitCode) in [{codes}]",
-        # Short: a lock is held while a template waits to be tried again.
-        backoff=m.Backoff(duration="5s", factor=m.IntOrString(3), max_duration="10m"),
-    )
-
-
-def no_rights() -> m.SecurityContext:
-    """What a container may do: nothing but compute."""
-    return m.SecurityContext(
-        allow_privilege_escalation=False,
-        capabilities=m.Capabilities(drop=["ALL"]),
-        read_only_root_filesystem=True,
-    )
-
-
-def scratch_mount() -> list[m.VolumeMount]:
-    """The one folder that a container may write to; the volume is the workflow's."""
-    return [m.VolumeMount(name="scratch", mount_path=SCRATCH)]
 
 
 def _provider_lock() -> m.Synchronization:

@@ -1,7 +1,7 @@
 """The WorkflowTemplates and the schedule.
 
-stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where bars changed
-stocks-gold     the dbt project as a DAG (dbt_project)
+stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where it is due
+stocks-gold     the dbt project as a DAG (argodbt)
 stocks-replay   replay ─▶ gold in a single pod
 stocks-daily    starts stocks-ingest after the close of New York
 """
@@ -13,20 +13,12 @@ from typing import Any
 
 from hera.workflows import DAG, Container, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
-from stocks.gold.graph import Granularity
-from stocks.gold.manifest import Manifest
 
+from argodbt.graph import Granularity
+from argodbt.manifest import Manifest
+from argodbt.templates import DEFAULTS, MAIN, DbtPods, add_templates, parameters, pod_security, scratch_volume
 from stocks.steps import GOLD, REPLAY, REPORT, STEPS, Step
 from stocks_workflows.container import DBT, container_of, secrets, settings
-from stocks_workflows.dbt_project import (
-    DEFAULTS,
-    MAIN,
-    DbtPods,
-    add_templates,
-    parameters,
-    pod_security,
-    scratch_volume,
-)
 
 NAMESPACE = "stocks"
 _DAY = 86_400  # seconds
@@ -43,7 +35,7 @@ def ingest() -> WorkflowTemplate:
         "stocks-ingest",
         steps=[step.name for step in _INGEST],
         mutexes=["silver"],
-        description="Fetches prices into bronze and silver; starts stocks-gold where any bar changed.",
+        description="Fetches prices into bronze and silver; starts stocks-gold where it is due.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: the universe."),
             Parameter(name="batch-size", value="1", description="Tickers in a pod."),
@@ -85,18 +77,14 @@ def gold(manifest: Manifest) -> WorkflowTemplate:
         description="Builds and tests the star schema, and publishes it.",
         arguments=parameters(),
     ) as template:
-        add_templates(
-            manifest,
-            DbtPods(
-                name=_GOLD_NAME,
-                image=DBT,
-                env=secrets(GOLD.needs),
-                env_from=[settings()],
-                options=["--run-id={{workflow.uid}}"],
-                # Gold that has all of silver in it already is left alone, unless more is asked for.
-                prepare_options=["--if-changed"],
-            ),
+        pods = DbtPods(
+            name=_GOLD_NAME,
+            image=DBT,
+            hooks="stocks.gold.books:of_run",
+            env=secrets(GOLD.needs),
+            env_from=[settings()],
         )
+        add_templates(manifest, pods)
     return template
 
 

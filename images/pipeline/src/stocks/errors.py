@@ -27,6 +27,7 @@ import re
 from collections.abc import Iterable
 
 OK = 0
+FAILED = 1
 INTERRUPTED = 130
 
 
@@ -147,6 +148,14 @@ They say that a container was taken away, not that the step is wrong.
 _PRECEDENCE = (TransientError.exit_code, ConfigError.exit_code, QuotaSpent.exit_code, DataError.exit_code)
 
 
+RETRIED_EXIT_CODES = (TransientError.exit_code,)
+KILLED_EXIT_CODES = (130, 137, 143)
+"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
+
+They say that a container was taken away, not that the step is wrong.
+"""
+
+
 def exit_code_of(errors: Iterable[StocksError]) -> int:
     """The exit code that sums up several errors; 0 where there are none."""
     return sum_of_codes(error.exit_code for error in errors)
@@ -165,9 +174,9 @@ def sum_of_codes(exit_codes: Iterable[int]) -> int:
     return next((code for code in _PRECEDENCE if code in codes), max(codes, default=OK))
 
 
-def settled(code: int) -> int:
-    """The code of a step that has written down how others ended: 1 in place of one that would be retried.
+def settled(exit_code: int) -> int:
+    """The code of a step that has written down how others ended: one that would be retried becomes 1.
 
-    Running it again would write the same again, five times over.
+    Running it again would say the same again, five times over.
     """
-    return 1 if code in (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES) else code
+    return FAILED if exit_code in (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES) else exit_code

@@ -1,18 +1,19 @@
 """The books around a build of gold: begin, judge, publish; hooks of argodbt.
 
-dbt builds and tests in the schema gold_next. When every test of severity error has passed, the two schemas swap names in one
-transaction: readers see the old gold or the new one, whole, and never one whose tests failed. gold_next then holds the build
-before; its incremental models catch up from their own newest rows.
+dbt builds and tests in the schema gold_next. When every test of severity error has passed, the two schemas swap names
+in one transaction: readers see the old gold or the new one, whole, and never one whose tests failed. gold_next then
+holds the build before; its incremental models catch up from their own newest rows.
 
 A build of a selection needs the rest of the star schema around it. Where the selection asks for what the last run left
-undone (`result:`, `state:`), it goes on in gold_next if that run was not published; else gold_next first becomes a copy of gold.
+undone (`result:`, `state:`), it goes on in gold_next if that run was not published; else gold_next first becomes a copy
+of gold.
 """
 
 from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -64,12 +65,13 @@ class Books(Hooks):
     Args:
         warehouse: Its login must be a member of stocks_owner.
         run_id: The run in ops.run that asks for the build.
-        log: Where a workflow's steps are noted; a build in one process is noted by whoever asks for it.
+        log: Begins the log of a workflow's run, whose steps are noted there; a build in one process is noted by whoever
+            asks for it.
     """
 
     hint = f"Gold still serves the last good build; what failed is in the schema {BUILD_SCHEMA}."
 
-    def __init__(self, warehouse: Warehouse, run_id: uuid.UUID, *, log: RunLog | None = None) -> None:
+    def __init__(self, warehouse: Warehouse, run_id: uuid.UUID, *, log: Callable[[], RunLog] | None = None) -> None:
         super().__init__(str(run_id))
         self._warehouse = warehouse
         self._log = log
@@ -82,7 +84,7 @@ class Books(Hooks):
         facts: dict[str, Any] = {}
         with contextlib.ExitStack() as stack:
             if self._log is not None and command in _STEPS:
-                facts = stack.enter_context(self._log.note(_STEPS[command])).detail
+                facts = stack.enter_context(self._log().note(_STEPS[command])).detail
             stack.enter_context(_told_as_ours())
             if command != "task":
                 self._owner = stack.enter_context(_owner(self._warehouse))
@@ -245,9 +247,13 @@ def of_run(run_id: str) -> Books:
     except ValueError:
         raise ConfigError(f"{run_id!r} is no run.", hint="--run-id takes the workflow's uid.") from None
     warehouse = Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
-    log = RunLog(warehouse, run)
-    log.sweep("gold")
-    log.begin("gold", source=settings.source, series=settings.stocks_series)
+
+    def log() -> RunLog:
+        begun = RunLog(warehouse, run)
+        begun.sweep("gold")
+        begun.begin("gold", source=settings.source, series=settings.stocks_series)
+        return begun
+
     return Books(warehouse, run, log=log)
 
 

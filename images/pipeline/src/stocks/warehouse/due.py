@@ -1,7 +1,7 @@
 """Whether gold is due: the one answer that a run, commit and prepare ask for.
 
-It is due when silver has loads that the published build has not seen, or the dbt project is another one than it was built
-by; never where nothing was ever loaded.
+It is due when silver has loads that the published build has not seen, or when the dbt project is another one than the
+build was made by; never where nothing was ever loaded.
 """
 
 from __future__ import annotations
