@@ -25,13 +25,13 @@ def plan(
 ) -> None:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
     from stocks import pipeline
-    from stocks.source import Unlimited, open_source
+    from stocks.providers import Unlimited, open_sources
 
     settings = load_settings()
     with contextlib.ExitStack() as stack:
         note = stack.enter_context(noted(settings, run_id, "plan"))
-        source = stack.enter_context(open_source(settings, Unlimited()))
-        chosen = pipeline.plan(source, parse_symbols(tickers))
+        sources = stack.enter_context(open_sources(settings, lambda _: Unlimited(), with_keys=False))
+        chosen = pipeline.plan(sources, parse_symbols(tickers))
         lists = [",".join(batch) for batch in pipeline.batches(chosen, batch_size)]
         note.detail.update(tickers=len(chosen), batches=lists)
         print_result(json.dumps(lists), to)
@@ -50,19 +50,18 @@ def extract(
     from stocks import pipeline
     from stocks.bronze import open_bronze
     from stocks.local.instance import open_warehouse, request_budget
-    from stocks.source import Endpoint, open_source
+    from stocks.providers import open_sources
 
     with (
         reporting(output, as_json, series=series) as (report, settings),
         open_warehouse(settings) as warehouse,
         noted(settings, run_id, "extract", batch=tickers) as note,
-        open_source(settings, request_budget(settings, warehouse)) as source,
+        open_sources(settings, request_budget(settings, warehouse)) as sources,
     ):
-        endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
-        chosen = pipeline.plan(source, parse_symbols(tickers))
+        chosen = pipeline.plan(sources, parse_symbols(tickers))
         with report:
             outcome = pipeline.extract(
-                source, open_bronze(settings), chosen, endpoints=endpoints, report=report, force=force
+                sources, open_bronze(settings), chosen, report=report, force=force, overview=overview
             )
         take(note, outcome, fetched=outcome.written)
     finish(report, outcome)

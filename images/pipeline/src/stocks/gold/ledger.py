@@ -13,10 +13,12 @@ import psycopg
 
 from stocks.errors import StocksError, TestsFailed
 from stocks.gold.results import NodeResult, failure
+from stocks.settings import load_settings
 from stocks.universe import project_folder
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.query import Rows
+from stocks.warehouse.sources import write_sources
 
 BUILD_SCHEMA = "gold_next"
 _LOCK = 0x676F6C64  # "gold": one build at a time
@@ -82,6 +84,7 @@ def begin(connection: Connection, run_id: uuid.UUID, *, full_refresh: bool) -> i
         # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
         # lower number shows up after this one was written down as seen.
         connection.execute("lock table ops.bronze_object in share mode")
+        write_sources(connection, load_settings().sources)
         return note_build(
             connection,
             run_id,
@@ -190,8 +193,8 @@ def take_over_quality(connection: Connection, build_id: int, base_id: int) -> No
 
 
 def fingerprint() -> str:
-    """SHA-256 over the files of the dbt project: names and contents."""
-    digest = hashlib.sha256()
+    """SHA-256 over what gold is built by beside silver: the order of the sources, and the dbt project's files."""
+    digest = hashlib.sha256(f"{','.join(load_settings().sources)}\0".encode())
     folder = project_folder()
     left_out = {"target", "logs", "dbt_packages"}
     for path in sorted(folder.rglob("*")):

@@ -35,8 +35,10 @@ from stocks.gold.results import (
     read_results,
     without_result,
 )
+from stocks.settings import load_settings
 from stocks.warehouse import Warehouse
 from stocks.warehouse.connection import Connection
+from stocks.warehouse.sources import write_sources
 
 MANIFEST = "manifest.json"
 _SHOWN = 10  # names in an error
@@ -158,6 +160,7 @@ def prepare(
             return replace(selection, build_id=ledger.begin(connection, run_id, full_refresh=full_refresh))
         base = _base(connection, select, nodes, state, every)
         with connection.transaction():
+            write_sources(connection, load_settings().sources)
             if base.is_published:
                 copy_published(connection)
             build_id = ledger.note_build(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from stocks.local.postgres import EmbeddedPostgres
+from stocks.providers import Limits, Provider, RequestBudget, Unlimited, key_of
 from stocks.settings import Settings
-from stocks.source import RequestBudget, Unlimited
 from stocks.warehouse import Warehouse
 from stocks.warehouse.budget import SharedBudget
 from stocks.warehouse.migrate import check_version, migrate
@@ -32,14 +33,20 @@ def open_warehouse(settings: Settings) -> Iterator[Warehouse]:
         yield warehouse
 
 
-def request_budget(settings: Settings, warehouse: Warehouse) -> RequestBudget:
-    """The budget of the source in force; the sample has no limits."""
-    if settings.source == "sample" or settings.alphavantage_api_key is None:
-        return Unlimited()
-    return SharedBudget(
-        warehouse,
-        provider=settings.source,
-        api_key=settings.alphavantage_api_key,
-        per_day=settings.stocks_requests_per_day,
-        per_minute=settings.stocks_requests_per_minute,
-    )
+def request_budget(settings: Settings, warehouse: Warehouse) -> Callable[[Provider], RequestBudget]:
+    """Gives the budget of a provider; one without limits has none.
+
+    Where a number of requests is set, the key's plan is not the free one, of which hours and months are known too.
+    """
+    own = {"per_day": settings.stocks_requests_per_day, "per_minute": settings.stocks_requests_per_minute}
+
+    def budget_of(provider: Provider) -> RequestBudget:
+        if provider.limits == Limits():
+            return Unlimited()
+        given = {name: value for name, value in own.items() if value is not None}
+        limits = replace(provider.limits, **given)
+        if settings.stocks_requests_per_day is not None:
+            limits = replace(limits, per_hour=None, symbols_per_month=None)
+        return SharedBudget(warehouse, provider=provider.name, api_key=key_of(provider, settings), limits=limits)
+
+    return budget_of

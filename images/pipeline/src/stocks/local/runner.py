@@ -17,8 +17,8 @@ from stocks.gold import GoldBuild, is_current
 from stocks.gold.dbt import preload
 from stocks.local.instance import open_warehouse, request_budget
 from stocks.pipeline import Outcome, Report
+from stocks.providers import open_sources
 from stocks.settings import Settings
-from stocks.source import Endpoint, open_source
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.load import LoadCounts
 from stocks.warehouse.runlog import RunLog
@@ -86,7 +86,7 @@ def open_run(
     with open_warehouse(settings) as warehouse, _alone(warehouse, report):
         log = RunLog(warehouse, uuid.uuid4())
         log.sweep()
-        log.begin(command, source=settings.source, series=settings.stocks_series)
+        log.begin(command, source=",".join(settings.sources), series=settings.stocks_series or "")
         try:
             yield warehouse, log
         except BaseException as error:
@@ -100,7 +100,7 @@ def begin_step_of(settings: Settings, warehouse: Warehouse, run_id: uuid.UUID, c
     """The log of a workflow's run; whichever of its steps comes first begins it."""
     log = RunLog(warehouse, run_id)
     log.sweep(command)
-    log.begin(command, source=settings.source, series=settings.stocks_series)
+    log.begin(command, source=",".join(settings.sources), series=settings.stocks_series or "")
     return log
 
 
@@ -119,13 +119,12 @@ def run(
     if not is_current(warehouse):
         preload()
     bronze = open_bronze(settings)
-    endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
-    with open_source(settings, request_budget(settings, warehouse)) as source:
+    with open_sources(settings, request_budget(settings, warehouse)) as sources:
         with _step(log, done, "plan") as detail:
-            done.tickers = pipeline.plan(source, tickers)
+            done.tickers = pipeline.plan(sources, tickers)
             detail["tickers"] = len(done.tickers)
         with _step(log, done, "extract") as detail:
-            fetched = pipeline.extract(source, bronze, done.tickers, endpoints=endpoints, report=report, force=force)
+            fetched = pipeline.extract(sources, bronze, done.tickers, report=report, force=force, overview=overview)
             done.fetched = detail["fetched"] = fetched.written
             done.note(fetched, detail)
     if done.fetched:

@@ -7,15 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.sources import open_source
 
 from stocks.errors import ConfigError, KeyRejected, ProviderUnavailable, QuotaSpent, StocksError, Throttled
+from stocks.providers import PROVIDERS, Endpoint, Source
+from stocks.providers.alphavantage.answers import DAILY
+from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.sample.api import Faults, SampleApi, running
+from stocks.providers.sample.data import Sample
 from stocks.settings import Settings
-from stocks.source import Endpoint, Source, Unlimited, open_source
-from stocks.source.catalogue import CATALOGUE
-from stocks.source.sample import Sample
-from stocks.source.sample_api import Faults, SampleApi, running
 
-DAILY = Endpoint.DAILY_ADJUSTED
 KEY = "S3CRETKEY0123456"
 
 
@@ -26,7 +27,7 @@ def source_over_http(faults: Faults | None = None, **settings: Any) -> Iterator[
     with (
         running(api) as url,
         open_source(
-            Settings(_env_file=None, stocks_provider_url=url, **settings), Unlimited(), sleep=lambda _: None
+            Settings(_env_file=None, stocks_provider_url=url, **settings), sleep=lambda _: None
         ) as source,
     ):
         yield source
@@ -38,12 +39,12 @@ def failure(name: str, **settings: Any) -> StocksError:
     return caught.value
 
 
-@pytest.mark.parametrize("endpoint", Endpoint)
+@pytest.mark.parametrize("endpoint", PROVIDERS["sample"].endpoints, ids=lambda endpoint: endpoint.name)
 def test_an_answer_is_the_same_as_without_http(endpoint: Endpoint) -> None:
     settings: dict[str, Any] = {"stocks_source": "sample", "stocks_sample_as_of": date(2005, 2, 28)}
     with (
         source_over_http(**settings) as remote,
-        open_source(Settings(_env_file=None, **settings), Unlimited()) as local,
+        open_source(Settings(_env_file=None, **settings)) as local,
     ):
         assert remote.fetch(endpoint, "AAPL") == local.fetch(endpoint, "AAPL")
         assert remote.symbols() == local.symbols() == ["AAPL", "GOOG", "IBM", "MSFT"]
