@@ -22,8 +22,9 @@ from stocks.gold.dbt import environment
 from stocks.local.postgres import EmbeddedPostgres
 from stocks.settings import Settings
 from tests.sources import open_source
-from stocks.warehouse import Warehouse
+from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.migrate import migrate
+from stocks.warehouse.sources import write_sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,8 @@ def sample_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
         tickers = pipeline.plan([source])
         pipeline.extract([source], bronze, tickers, report=JsonReporter())
     assert not pipeline.normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
+    with warehouse.connect(Role.WRITER) as connection:
+        write_sources(connection, ["sample"])
     made = SampleWarehouse(dsn=dsn, schema="gold", target=folder / "target")
     assert {status for status, _ in made.dbt("build").values()} <= {"success", "pass", "warn", "no-op"}
     return made

@@ -18,7 +18,7 @@ import pytest
 from stocks.errors import ConfigError
 from stocks.local.instance import open_warehouse, request_budget
 from stocks.local.postgres import EmbeddedPostgres
-from stocks.providers import Unlimited
+from stocks.providers import PROVIDERS, Unlimited
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.budget import SharedBudget

@@ -237,7 +237,7 @@ class TestExtract:
         provider.gives("IBM", b"<html>", OVERVIEW)
         outcome = fetch(provider, bronze, "IBM", overview=True)
         assert isinstance(outcome.errors["IBM"], MalformedPayload)
-        assert [key.endpoint for key in bronze.objects("IBM", area="quarantine")] == [OVERVIEW]
+        assert [key.endpoint for key in bronze.objects("IBM", area="quarantine")] == [OVERVIEW.name]
         assert len(bronze.objects("IBM")) == 1
 
     def test_answer_that_nothing_can_be_newer_than_is_not_fetched_again(
@@ -279,13 +279,12 @@ class TestExtract:
         assert provider.asked == ["AAPL"]
 
     def test_overview_is_fetched_once_a_month(self, provider: Provider, bronze: Bronze) -> None:
-        both = (DAILY, OVERVIEW)
-        assert fetch(provider, bronze, "IBM", endpoints=both).written == 2
+        assert fetch(provider, bronze, "IBM", overview=True).written == 2
         provider.now = TUESDAY_EVENING
-        fetch(provider, bronze, "IBM", endpoints=both)
+        fetch(provider, bronze, "IBM", overview=True)
         assert len(provider.asked) == 3
         provider.now = datetime(2024, 6, 14, 23, tzinfo=UTC)
-        fetch(provider, bronze, "IBM", endpoints=both)
+        fetch(provider, bronze, "IBM", overview=True)
         assert len(provider.asked) == 5
 
 

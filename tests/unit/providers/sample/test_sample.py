@@ -11,7 +11,7 @@ from bokeh_sampledata import stocks as data
 
 from stocks.errors import ConfigError
 from stocks.providers import Endpoint
-from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, SERIES_KEYS, WEEKLY
 from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.providers.sample.data import FIRST_BARS, LAST_DAY, Sample, SampleTransport
 
