@@ -18,8 +18,8 @@ import pytest
 from stocks.cli.running import open_warehouse
 from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError
+from stocks.providers import PROVIDERS, Unlimited
 from stocks.settings import Settings
-from stocks.source import Unlimited
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.budget import SharedBudget, request_budget
 
@@ -356,6 +356,6 @@ class TestInstance:
     def test_budget_is_of_the_source_in_force(self, postgres: EmbeddedPostgres) -> None:
         warehouse = Warehouse(postgres.url())
         sample = Settings(_env_file=None, stocks_source="sample", alphavantage_api_key="K3Y-K3Y")
-        assert isinstance(request_budget(sample, warehouse), Unlimited)
+        assert isinstance(request_budget(sample, warehouse)(PROVIDERS["sample"]), Unlimited)
         provider = Settings(_env_file=None, alphavantage_api_key="K3Y-K3Y")
-        assert isinstance(request_budget(provider, warehouse), SharedBudget)
+        assert isinstance(request_budget(provider, warehouse)(PROVIDERS["alphavantage"]), SharedBudget)

@@ -13,7 +13,7 @@
         │   ├── MalformedPayload    an answer that holds no usable series
         │   ├── CorruptObject       a bronze object whose bytes don't match its checksum
         │   └── TestsFailed         gold's tests found wrong rows
-        ├── QuotaSpent          69  the provider's daily quota: the next scheduled run goes on
+        ├── QuotaSpent          69  the provider's quota of an hour, a day or a month: a later run goes on
         └── ConfigError         78  the configuration is wrong
             ├── KeyRejected         API key missing or invalid
             └── NotEntitled         the plan does not include the endpoint
@@ -75,6 +75,19 @@ class ProviderUnavailable(TransientError):
 class Throttled(TransientError):
     """Too many requests within a second or a minute."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        body: bytes | None = None,
+        retry_after: float = 0.0,
+        or_spent: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, body=body, retry_after=retry_after)
+        self.or_spent = or_spent
+        """Whether it means that the day's quota is spent where every try meets it."""
+
 
 class StoreUnavailable(TransientError):
     """The object store can't be reached or answered 5xx."""
@@ -117,9 +130,14 @@ class TestsFailed(DataError):
 
 
 class QuotaSpent(TerminalError):
-    """The provider's quota of requests for the day is spent."""
+    """The provider's quota is spent: of requests in an hour or a day, or of different symbols in a month."""
 
     exit_code = 69
+
+    def __init__(self, message: str, *, hint: str = "", body: bytes | None = None, period: str = "day") -> None:
+        super().__init__(message, hint=hint, body=body)
+        self.period = period
+        """`hour`, `day` or `month`; symbols that were asked for earlier in a month may be asked for again."""
 
 
 class ConfigError(TerminalError):

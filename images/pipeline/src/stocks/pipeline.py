@@ -14,20 +14,20 @@ from itertools import islice
 from stocks.bronze import Bronze, ObjectKey, area_of
 from stocks.errors import (
     ConfigError,
-    CorruptObject,
     DataError,
     MalformedPayload,
     QuotaSpent,
     StocksError,
     StoreUnavailable,
+    UnknownSymbol,
     WarehouseUnavailable,
 )
 from stocks.outcome import LoadCounts, Outcome
+from stocks.providers import Endpoint, Source, provider_of
 from stocks.report import Report
-from stocks.silver import ParsedSeries, interval_of, parse_overview, parse_series
-from stocks.source import Endpoint, Source
+from stocks.silver import ParsedSeries, judge_series
 from stocks.trading_calendar import calendar_of
-from stocks.universe import listed, unique
+from stocks.universe import companies, listed, unique
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.load import (
@@ -37,7 +37,7 @@ from stocks.warehouse.load import (
     load,
     load_company,
     pending,
-    refusal,
+    refusals,
     reload,
 )
 
@@ -45,12 +45,12 @@ from stocks.warehouse.load import (
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
 
 
-def plan(source: Source, tickers: Sequence[str] = ()) -> list[str]:
-    """The tickers to fetch: those asked for, else the universe's that the source has on its day."""
+def plan(sources: Sequence[Source], tickers: Sequence[str] = ()) -> list[str]:
+    """The tickers to fetch: those asked for, else the universe's that any of the sources may have on its day."""
     if tickers:
         return unique(tickers)
-    known = source.symbols()
-    return [symbol for symbol in listed(source.now().date()) if known is None or symbol in known]
+    wanted = {symbol for source in sources for symbol in listed(source.now().date()) if source.has(symbol)}
+    return [symbol for symbol in companies() if symbol in wanted]
 
 
 def batches(tickers: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -61,55 +61,72 @@ def batches(tickers: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def extract(
-    source: Source,
+    sources: Sequence[Source],
     bronze: Bronze,
     tickers: Sequence[str],
     *,
-    endpoints: Sequence[Endpoint],
     report: Report,
     force: bool = False,
+    overview: bool = False,
 ) -> Outcome:
-    """Fetches each ticker's answer into bronze, unless bronze holds one that nothing can be newer than.
+    """Fetches each ticker's answer of each source into bronze, unless bronze holds one that nothing can be newer than.
+
+    What stops one source (its quota, its key) doesn't stop the others.
 
     Args:
-        source: The provider.
+        sources: Each gives its own series.
         bronze: Where answers are kept.
         tickers: Symbols.
-        endpoints: What to fetch of each.
         report: Told of each ticker.
         force: Fetch even where no session has ended since the latest answer.
+        overview: Fetch the company's attributes too, from sources that have them.
     """
     outcome = Outcome()
-    stopped: StocksError | None = None
+    stopped: dict[str, StocksError] = {}
+    for source in sources:
+        if source.provider.choice and source.is_default_series:
+            report.say(source.provider.choice)
     report.begin("extract", len(tickers))
     for done, symbol in enumerate(tickers, start=1):
-        try:
-            if stopped is not None:
-                raise stopped
-            written = _extract_one(source, bronze, symbol, endpoints, force=force)
-            outcome.written += written
-            outcome.done[symbol] = "new answer" if written else "nothing new"
-        except StocksError as error:
-            outcome.errors[symbol] = error
-            if isinstance(error, _STOPS_ALL):
-                stopped = error
+        asked = [source for source in sources if source.has(symbol)]
+        if not asked:
+            names = " and ".join(source.provider.title for source in sources)
+            outcome.errors[symbol] = UnknownSymbol(f"{symbol}: no symbol of {names}; it was not asked for.")
+        for source in asked:
+            label = symbol if len(sources) == 1 else f"{symbol} ({source.name})"
+            try:
+                if source.name in stopped:
+                    raise stopped[source.name]
+                written = _extract_one(source, bronze, symbol, force=force, overview=overview)
+                outcome.written += written
+                outcome.done[label] = "new answer" if written else "nothing new"
+            except StocksError as error:
+                outcome.errors[label] = error
+                if isinstance(error, _STOPS_ALL) and not _is_of_symbol(error):
+                    stopped[source.name] = error
         report.advance("extract", done, symbol)
     outcome.detail["fetched"] = outcome.written
     return outcome
 
 
-def _extract_one(source: Source, bronze: Bronze, symbol: str, endpoints: Sequence[Endpoint], *, force: bool) -> int:
+def _is_of_symbol(error: StocksError) -> bool:
+    """Whether only new symbols meet it: a month's number of them is spent."""
+    return isinstance(error, QuotaSpent) and error.period == "month"
+
+
+def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, overview: bool) -> int:
     """Fetches what is missing of one ticker; gives the number of answers that were new."""
     written = 0
-    for endpoint in endpoints:
-        held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint, source=source.name)
+    facts = [endpoint for endpoint in source.provider.endpoints if overview and endpoint.interval is None]
+    for endpoint in [source.series, *facts]:
+        held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
         if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
             continue
         try:
             answer = source.fetch(endpoint, symbol)
         except StocksError as error:
             if error.body is not None:
-                bronze.quarantine(source.name, endpoint, symbol, source.now(), error.body)
+                bronze.quarantine(source.name, endpoint.name, symbol, source.now(), error.body)
             raise
         _, is_new = bronze.put(answer)
         written += is_new
@@ -118,7 +135,7 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, endpoints: Sequenc
 
 def _newest_possible(symbol: str, endpoint: Endpoint, now: datetime) -> datetime:
     """From which moment on the provider can't have had anything newer until now."""
-    if endpoint is Endpoint.OVERVIEW:
+    if endpoint.interval is None:
         return now - timedelta(days=30)  # attributes change rarely, and a request of the day is dear
     calendar = calendar_of(symbol)
     return calendar.settled_at(calendar.last_settled(now))
@@ -135,13 +152,14 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
             for key in keys:
                 try:
                     own.add(load(connection, _parse(bronze, key)))
-                except CorruptObject as error:
-                    # A newer answer holds the same history; this one stays pending, and is named at every run.
+                except DataError as error:
+                    # It is corrupt, or of a source that is known no more. A newer answer holds the same history; this
+                    # one stays pending, and is named at every run.
                     outcome.errors[symbol] = error
             for key in pending(connection, bronze.objects(symbol, area="reference")):
                 try:
-                    load_company(connection, key, parse_overview(bronze.read(key), symbol=symbol))
-                except (CorruptObject, MalformedPayload) as error:
+                    load_company(connection, key, _company(bronze, key))
+                except DataError as error:
                     outcome.errors.setdefault(symbol, error)
             _note_refusal(connection, symbol, outcome)
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
@@ -168,10 +186,10 @@ def replay(
                     counts = reload(connection, symbol, (_parse(bronze, key) for key in keys))
                     forget_company(connection, symbol)
                     for key in overviews:
-                        load_company(connection, key, parse_overview(bronze.read(key), symbol=symbol))
+                        load_company(connection, key, _company(bronze, key))
                 outcome.counts.add(counts)
                 outcome.done[symbol] = f"{len(keys)} answers"
-            except (CorruptObject, MalformedPayload) as error:
+            except DataError as error:
                 outcome.errors[symbol] = error
             _note_refusal(connection, symbol, outcome)
             report.advance("replay", done, symbol)
@@ -186,20 +204,30 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
 
 def _note_refusal(connection: Connection, symbol: str, outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
-    if refused := refusal(connection, symbol):
-        outcome.errors.setdefault(symbol, DataError(f"The latest answer for {symbol} was refused: {refused}"))
+    for source, why in refusals(connection, symbol).items():
+        error = DataError(f"The latest answer of {source} for {symbol} was refused: {why}")
+        outcome.errors.setdefault(symbol, error)
 
 
 def _parse(bronze: Bronze, key: ObjectKey) -> Load:
-    endpoint = Endpoint(key.endpoint)
+    provider = provider_of(key.source)
+    endpoint = provider.endpoint(key.endpoint)
+    if endpoint.interval is None:
+        raise DataError(f"{key.endpoint} of {key.source} gives no bars.")
+    body = bronze.read(key)
     try:
-        series = parse_series(
-            bronze.read(key),
+        series = judge_series(
+            provider.read(body, endpoint),
             symbol=key.symbol,
-            endpoint=endpoint,
+            interval=endpoint.interval,
             observed_at=key.observed_at,
             calendar=calendar_of(key.symbol),
+            adjustment=provider.adjustment,
         )
     except MalformedPayload as error:
         series = ParsedSeries.refusal(error.message)
-    return Load(key, interval_of(endpoint), series)
+    return Load(key, endpoint.interval, series)
+
+
+def _company(bronze: Bronze, key: ObjectKey) -> dict[str, str | None]:
+    return provider_of(key.source).read_company(bronze.read(key), key.symbol)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
@@ -26,7 +26,7 @@ from stocks.universe import parse_symbols
 
 if TYPE_CHECKING:
     from stocks.bronze import Bronze
-    from stocks.source import Source
+    from stocks.providers import Source
     from stocks.warehouse import Warehouse
 
 
@@ -66,7 +66,7 @@ class Means:
     """The run in ops.run; None where the step belongs to none."""
     warehouse: Warehouse = field(init=False)
     bronze: Bronze = field(init=False)
-    source: Source = field(init=False)
+    sources: Sequence[Source] = field(init=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +155,10 @@ def plan(
 ) -> Outcome:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
     from stocks.pipeline import batches, plan
-    from stocks.source import Unlimited, open_source
+    from stocks.providers import Unlimited, open_sources
 
-    with open_source(means.settings, Unlimited()) as source:
-        chosen = plan(source, parse_symbols(tickers))
+    with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
+        chosen = plan(sources, parse_symbols(tickers))
     lists = [",".join(batch) for batch in batches(chosen, batch_size or len(chosen) or 1)]
     return Outcome(detail={"tickers": len(chosen), "batches": lists}, result=lists, tickers=chosen)
 
@@ -166,11 +166,9 @@ def plan(
 def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overview: Overview = False) -> Outcome:
     """Fetch answers from the provider into bronze."""
     from stocks import pipeline
-    from stocks.source import Endpoint
 
-    endpoints = [Endpoint.of_series(means.settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
-    chosen = pipeline.plan(means.source, parse_symbols(tickers))
-    return pipeline.extract(means.source, means.bronze, chosen, endpoints=endpoints, report=means.report, force=force)
+    chosen = pipeline.plan(means.sources, parse_symbols(tickers))
+    return pipeline.extract(means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview)
 
 
 def normalize(means: Means, *, tickers: Held = "") -> Outcome:

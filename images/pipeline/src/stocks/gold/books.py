@@ -33,6 +33,7 @@ from stocks.warehouse.connection import Connection
 from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
 from stocks.warehouse.query import Rows
 from stocks.warehouse.runlog import RunLog
+from stocks.warehouse.sources import write_sources
 
 _LOCK = 0x676F6C64  # "gold": one build at a time
 _ROWS_SHOWN = 5
@@ -110,6 +111,7 @@ class Books(Hooks):
                 connection.execute("lock table ops.bronze_object in share mode")
             elif base.is_published:
                 _copy_published(connection)
+            write_sources(connection, load_settings().sources)
             row = connection.execute(
                 """
                 insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh)
@@ -251,7 +253,7 @@ def of_run(run_id: str) -> Books:
     def log() -> RunLog:
         begun = RunLog(warehouse, run)
         begun.sweep("gold")
-        begun.begin("gold", source=settings.source, series=settings.stocks_series)
+        begun.begin("gold", source=",".join(settings.sources), series=settings.stocks_series or "")
         return begun
 
     return Books(warehouse, run, log=log)

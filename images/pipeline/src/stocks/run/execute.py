@@ -46,10 +46,10 @@ def execute(
 
             means.bronze = open_bronze(settings)
         if step.needs.provider:
-            from stocks.source import open_source
+            from stocks.providers import open_sources
             from stocks.warehouse.budget import request_budget
 
-            means.source = stack.enter_context(open_source(settings, request_budget(settings, means.warehouse)))
+            means.sources = stack.enter_context(open_sources(settings, request_budget(settings, means.warehouse)))
         outcome = step.work(means, **options)
         note.exit_code = outcome.exit_code
         note.detail |= outcome.detail

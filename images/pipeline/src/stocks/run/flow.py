@@ -170,7 +170,7 @@ def open_run(
         log = RunLog(warehouse, run_id or uuid.uuid4())
         if any(step.is_logged for step in flow.steps):
             log.sweep(None if is_own else flow.name)
-            log.begin(flow.name, source=settings.source, series=settings.stocks_series)
+            log.begin(flow.name, source=",".join(settings.sources), series=settings.stocks_series or "")
         try:
             yield warehouse, log
         except BaseException as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from stocks.settings import load_settings
 from stocks.universe import project_folder
 from stocks.warehouse.connection import Connection, Role, Warehouse
 
@@ -63,8 +64,8 @@ def newest_load(connection: Connection) -> int:
 
 
 def fingerprint() -> str:
-    """SHA-256 over the files of the dbt project: names and contents."""
-    digest = hashlib.sha256()
+    """SHA-256 over what gold is built by beside silver: the order of the sources, and the dbt project's files."""
+    digest = hashlib.sha256(f"{','.join(load_settings().sources)}\0".encode())
     folder = project_folder()
     left_out = {"target", "logs", "dbt_packages"}
     for path in sorted(folder.rglob("*")):

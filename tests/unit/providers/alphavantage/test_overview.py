@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.errors import MalformedPayload
-from stocks.silver import parse_overview
+from stocks.providers.alphavantage.overview import parse_overview
 
 IBM = {
     "Symbol": "IBM",

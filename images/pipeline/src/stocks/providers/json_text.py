@@ -16,14 +16,14 @@ class Pairs(list[tuple[str, Any]]):
         return [value for key, value in self if key == name]
 
 
-def read_pairs(payload: bytes) -> Pairs:
-    """A JSON object, its inner ones included, as pairs. Numbers stay the text that they are.
+def read(payload: bytes) -> Any:
+    """A JSON value, its objects as Pairs. Numbers stay the text that they are.
 
     Raises:
-        MalformedPayload: The bytes are no JSON object.
+        MalformedPayload: The bytes are no JSON.
     """
     try:
-        found = json.loads(
+        return json.loads(
             payload.decode("utf-8"),
             object_pairs_hook=Pairs,
             parse_int=str,
@@ -32,6 +32,15 @@ def read_pairs(payload: bytes) -> Pairs:
         )
     except (ValueError, RecursionError) as error:
         raise MalformedPayload("The answer is not JSON.", body=payload) from error
+
+
+def read_pairs(payload: bytes) -> Pairs:
+    """A JSON object, its inner ones included, as pairs.
+
+    Raises:
+        MalformedPayload: The bytes are no JSON object.
+    """
+    found = read(payload)
     if not isinstance(found, Pairs):
         raise MalformedPayload("The answer is JSON, but no object.", body=payload)
     return found
@@ -43,7 +52,7 @@ def storable(text: str) -> str:
 
 
 def write(value: object) -> str:
-    """JSON text of what `read_pairs` gave. A number becomes a string: jsonb refuses NaN and 1e999999."""
+    """JSON text of what `read` gave. A number becomes a string: jsonb refuses NaN and 1e999999."""
     if isinstance(value, Pairs):
         return "{" + ", ".join(f"{write(name)}: {write(inner)}" for name, inner in value) + "}"
     if isinstance(value, list):

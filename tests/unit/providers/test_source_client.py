@@ -12,6 +12,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sources import open_source
 
 from stocks.errors import (
     ConfigError,
@@ -24,12 +25,13 @@ from stocks.errors import (
     TransientError,
     UnknownSymbol,
 )
+from stocks.providers import Endpoint, Source
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
+from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.client import TRIES
 from stocks.settings import Settings
-from stocks.source import Endpoint, Source, Unlimited, open_source
-from stocks.source.catalogue import CATALOGUE
-from stocks.source.client import TRIES
+from stocks.universe import companies
 
-DAILY, WEEKLY, OVERVIEW = Endpoint.DAILY_ADJUSTED, Endpoint.WEEKLY_ADJUSTED, Endpoint.OVERVIEW
 KEY = "S3CRET+KEY/0123456"
 HEALTHY = b'{"Meta Data": {"1. Information": "x"}, "Time Series (Daily)": {"2013-03-01": {"4. close": "1.0"}}}'
 NOON = datetime(2026, 10, 1, 12, 0, 0, 999_999, tzinfo=UTC)
@@ -60,13 +62,14 @@ class Budget:
         self.acquired = 0
         self.exhausted = 0
 
-    def acquire(self) -> float:
+    def acquire(self, symbol: str) -> float:
         if not self.waits:
             raise QuotaSpent("The day's requests are spent.")
         self.acquired += 1
         return self.waits.pop(0)
 
-    def exhaust(self) -> None:
+    def exhaust(self, period: str) -> None:
+        assert period == "day"
         self.exhausted += 1
 
 
@@ -122,14 +125,15 @@ def test_a_healthy_answer(endpoint: Endpoint, body: bytes, more: dict[str, str])
     assert answer.observed_at == NOON.replace(microsecond=0)
     (request,) = it.provider.requests
     assert request.url.host == "www.alphavantage.co"
-    assert dict(request.url.params) == {"function": endpoint.value, "symbol": "IBM", "apikey": KEY, **more}
+    assert dict(request.url.params) == {"function": endpoint.name, "symbol": "IBM", "apikey": KEY, **more}
     assert it.budget.acquired == 1
     assert it.slept == []
 
 
 def test_any_symbol_may_be_asked_of_the_provider() -> None:
     with case(HEALTHY) as it:
-        assert it.source.symbols() is None
+        assert it.source.has("ANY")
+        assert it.source.has("TSCO.LON")
         assert it.source.name == "alphavantage"
         assert it.source.now() == NOON.replace(microsecond=0)
 
@@ -247,14 +251,14 @@ def test_what_stays_wrong_is_asked_once(reply: Reply, kind: type[TerminalError])
 @pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/"])
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_provider_url=url)
-    with open_source(setting, Unlimited()) as source, pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"):
+    with open_source(setting) as source, pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"):
         source.fetch(DAILY, "IBM")
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "abc", "123456"])
 def test_without_a_key_the_error_says_where_to_get_one(key: str | None) -> None:
     setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=key)
-    opening = open_source(setting, Unlimited(), transport=Provider(HEALTHY))
+    opening = open_source(setting, transport=Provider(HEALTHY))
     with (
         pytest.raises(KeyRejected, match=r"alphavantage.co/support.*STOCKS_SOURCE=sample") as caught,
         opening,
@@ -266,15 +270,16 @@ def test_without_a_key_the_error_says_where_to_get_one(key: str | None) -> None:
 def test_the_sample_needs_no_key_and_never_sends_one() -> None:
     provider = Provider(HEALTHY)
     setting = Settings(_env_file=None, stocks_source="sample", alphavantage_api_key=KEY)
-    with open_source(setting, Unlimited(), transport=provider) as source:
+    with open_source(setting, transport=provider) as source:
         source.fetch(DAILY, "IBM")
-    assert provider.requests[0].url.params["apikey"] == "sample"
+    assert KEY not in repr(provider.requests[0].headers)
+    assert "apikey" not in provider.requests[0].url.params
 
 
 def test_without_any_setting_the_sample_answers() -> None:
-    with open_source(Settings(_env_file=None, stocks_source=None, alphavantage_api_key=None), Unlimited()) as source:
+    with open_source(Settings(_env_file=None, stocks_source=None, alphavantage_api_key=None)) as source:
         answer = source.fetch(DAILY, "FB")
-        assert source.symbols() == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+        assert [symbol for symbol in companies() if source.has(symbol)] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
     assert answer.source == "sample"
     assert answer.observed_at == datetime(2013, 3, 1, 23, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocks.source.redaction import Redaction
+from stocks.providers.redaction import Redaction
 
 # Nothing that a part of "<redacted>" or of the text around it could be mistaken for.
 SECRETS = st.text(alphabet='XYZ0123456789+/&=% "\\é', min_size=4)

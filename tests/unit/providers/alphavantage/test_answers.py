@@ -18,11 +18,9 @@ from stocks.errors import (
     Throttled,
     UnknownSymbol,
 )
-from stocks.source import Endpoint
-from stocks.source.answers import check_answer, is_free_burst
-from stocks.source.catalogue import CATALOGUE
-
-DAILY, WEEKLY, OVERVIEW = Endpoint.DAILY_ADJUSTED, Endpoint.WEEKLY_ADJUSTED, Endpoint.OVERVIEW
+from stocks.providers import Endpoint
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, SERIES_KEYS, WEEKLY, check_answer
+from stocks.providers.alphavantage.catalogue import CATALOGUE
 
 EXPECTED: dict[str, type[StocksError]] = {
     "daily-quota": QuotaSpent,
@@ -54,7 +52,7 @@ INFORMATION = "Daily Time Series; is a premium endpoint, 25 requests per day, pe
 
 def series(information: str = "Daily Time Series", endpoint: Endpoint = DAILY, **more: object) -> bytes:
     meta = {"1. Information": information, "2. Symbol": "IBM"}
-    return json.dumps({"Meta Data": meta, endpoint.series_key: {"2013-03-01": BAR}, **more}).encode()
+    return json.dumps({"Meta Data": meta, SERIES_KEYS[endpoint]: {"2013-03-01": BAR}, **more}).encode()
 
 
 def error_of(body: bytes, endpoint: Endpoint = DAILY) -> StocksError:
@@ -70,7 +68,7 @@ def test_the_expectations_cover_the_catalogue() -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("endpoint", [DAILY, WEEKLY])
 def test_each_answer_of_the_catalogue_has_its_error(name: str, endpoint: Endpoint) -> None:
-    body = CATALOGUE[name].body(endpoint.value, "<redacted>")
+    body = CATALOGUE[name].body(endpoint.name, "<redacted>")
     error = error_of(body, endpoint)
     assert type(error) is EXPECTED[name]
     assert error.body == body
@@ -85,13 +83,7 @@ def test_throttling_says_how_long_to_wait(name: str, seconds: float) -> None:
     error = error_of(CATALOGUE[name].body())
     assert isinstance(error, Throttled)
     assert error.retry_after == seconds
-    assert is_free_burst(error) is (name == "burst")
-
-
-def test_only_throttling_can_be_a_free_burst() -> None:
-    assert not is_free_burst(Throttled("HTTP 429", body=b"Too Many Requests"))
-    assert not is_free_burst(Throttled("HTTP 429"))
-    assert not is_free_burst(QuotaSpent("spent", body=CATALOGUE["burst"].body()))
+    assert error.or_spent is (name == "burst")
 
 
 def test_what_is_not_entitled_names_the_way_out() -> None:
@@ -154,16 +146,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["Information", "Note", "message", "Error Message", "Meta Data", DAILY.series_key, "Symbol"])
+KEYS = st.sampled_from(["Information", "Note", "message", "Error Message", "Meta Data", SERIES_KEYS[DAILY], "Symbol"])
 
 
 @given(body=st.binary() | st.dictionaries(KEYS | st.text(), JSON).map(lambda d: json.dumps(d).encode()))
 def test_wild_bodies_are_healthy_or_an_error_of_ours(body: bytes) -> None:
-    for endpoint in Endpoint:
+    for endpoint in (DAILY, WEEKLY, OVERVIEW):
         with suppress(StocksError):
             check_answer(body, endpoint, "IBM")
             document = json.loads(body)
-            assert document["Symbol"] if endpoint is OVERVIEW else isinstance(document[endpoint.series_key], dict)
+            assert document["Symbol"] if endpoint is OVERVIEW else isinstance(document[SERIES_KEYS[endpoint]], dict)
 
 
 @given(information=st.text())

@@ -1,4 +1,4 @@
-"""Payload bytes -> a frame with a typed column for each field of a bar, a row for each row of the payload.
+"""Payload bytes of a series -> the typed frame, a row for each row of the payload.
 
 Two ways give the same frame. The fast one decodes straight into structs whose fields are the labels that
 the payload uses, and builds no dictionary for a bar; it takes only payloads that are regular in every row.
@@ -9,35 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
-import polars as pl
 
 from stocks.errors import MalformedPayload
-from stocks.silver.json_text import Pairs, read_pairs, storable
-
-PRICES = ("open", "high", "low", "close", "adjusted_close")
-FIELDS = (*PRICES, "volume", "dividend_amount", "split_coefficient")
-"""The numbers of a bar. All are read as doubles: volumes come as "8519000" and as "8519000.0"."""
+from stocks.providers.frame import FIELDS, Decoded, frame, frame_of_pairs
+from stocks.providers.json_text import Pairs, read_pairs
 
 _META = "Meta Data"
 # "5." is the adjusted close in one endpoint and the volume in another.
 _ORDINAL = re.compile(r"^\d+\.\s*")
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decoded:
-    """What a payload says, unjudged."""
-
-    symbol: str | None
-    """The symbol in the meta data."""
-    rows: pl.DataFrame
-    """`row` UInt32 (place in the payload), `date_text` String, FIELDS Float64 (null: absent, no number, or
-    told twice and differently)."""
 
 
 def decode(payload: bytes, series_key: str) -> Decoded:
@@ -73,7 +57,9 @@ def decode_regular(payload: bytes, series_key: str) -> Decoded | None:
         return None
     names = {name_of(label) for label in labels}
     columns = {name: [getattr(bar, name) for bar in bars.values()] for name in FIELDS if name in names}
-    return Decoded(symbol=_symbol(meta.items()), rows=_frame(list(bars), columns))
+    return Decoded(
+        symbol=_symbol(meta.items()), rows=frame(list(bars), columns), raw=partial(_raw_rows, payload, series_key)
+    )
 
 
 def decode_any(payload: bytes, series_key: str) -> Decoded:
@@ -84,19 +70,8 @@ def decode_any(payload: bytes, series_key: str) -> Decoded:
     """
     members = read_pairs(payload)
     rows = _series(members, series_key)
-    values = [_numbers(row) for _, row in rows]
-    columns = {name: [row.get(name) for row in values] for name in FIELDS}
     meta = [pair for found in members.named(_META) if isinstance(found, Pairs) for pair in found]
-    return Decoded(symbol=_symbol(meta), rows=_frame([storable(date) for date, _ in rows], columns))
-
-
-def raw_rows(payload: bytes, series_key: str) -> Pairs:
-    """Each row's date as received and what stands behind it, in the payload's order.
-
-    Raises:
-        MalformedPayload: The payload holds no series, or two.
-    """
-    return _series(read_pairs(payload), series_key)
+    return Decoded(symbol=_symbol(meta), rows=frame_of_pairs(rows, name_of), raw=lambda: rows)
 
 
 def name_of(label: str) -> str:
@@ -124,6 +99,10 @@ def _decoder(labels: tuple[str, ...]) -> msgspec.json.Decoder[dict[str, Any]]:
     return msgspec.json.Decoder(dict[str, bar], strict=False)  # type: ignore[valid-type]
 
 
+def _raw_rows(payload: bytes, series_key: str) -> Pairs:
+    return _series(read_pairs(payload), series_key)
+
+
 def _series(members: Pairs, series_key: str) -> Pairs:
     found = members.named(series_key)
     if len(found) != 1 or not isinstance(found[0], Pairs):
@@ -133,33 +112,5 @@ def _series(members: Pairs, series_key: str) -> Pairs:
     return found[0]
 
 
-def _numbers(row: object) -> dict[str, float | None]:
-    """The numbers of a row by field; a field that is told twice, and differently, is None."""
-    found: dict[str, float | None] = {}
-    for label, value in row if isinstance(row, Pairs) else ():
-        name, number = name_of(label), _number(value)
-        found[name] = number if name not in found or found[name] == number else None
-    return found
-
-
-def _number(value: object) -> float | None:
-    # msgspec reads numbers here too, so that both ways take the same texts for numbers.
-    try:
-        return msgspec.convert(value, float, strict=False) if isinstance(value, str) else None
-    except ValueError:  # msgspec.ValidationError, or half of a surrogate pair
-        return None
-
-
 def _symbol(meta: Iterable[tuple[str, object]]) -> str | None:
     return next((value for label, value in meta if name_of(label) == "symbol" and isinstance(value, str)), None)
-
-
-def _frame(dates: list[str], columns: dict[str, list[Any]]) -> pl.DataFrame:
-    texts = pl.Series("date_text", dates, dtype=pl.String)
-    numbers = [
-        pl.Series(name, columns[name], dtype=pl.Float64)
-        if name in columns
-        else pl.repeat(None, len(dates), dtype=pl.Float64, eager=True).alias(name)
-        for name in FIELDS
-    ]
-    return pl.DataFrame([texts, *numbers]).with_row_index("row")

@@ -23,17 +23,21 @@ from stocks.errors import (
     Throttled,
     UnknownSymbol,
 )
-from stocks.source.endpoint import Endpoint
+from stocks.providers.provider import BURST_WAIT, Endpoint, excerpt
 
 KEY_HINT = (
     "Get a free key at https://www.alphavantage.co/support/#api-key and set ALPHAVANTAGE_API_KEY, "
     "or set STOCKS_SOURCE=sample to do without."
 )
-BURST_WAIT = 1.2
-"""Seconds after which a key that is allowed one request a second may surely ask again."""
-MINUTE_WAIT = 60.0
+DAILY = Endpoint(name="TIME_SERIES_DAILY_ADJUSTED", interval="daily")
+WEEKLY = Endpoint(name="TIME_SERIES_WEEKLY_ADJUSTED", interval="weekly")
+OVERVIEW = Endpoint(name="OVERVIEW", interval=None)
 
-_EXCERPT = 200
+SERIES_KEYS = {DAILY: "Time Series (Daily)", WEEKLY: "Weekly Adjusted Time Series"}
+"""The top-level key under which an endpoint's answer holds its series."""
+
+_MINUTE_WAIT = 60.0
+
 _HAS_MEMBER = re.compile(rb"\s*\{\s*[^\s}]")
 _NO_VALUE = re.compile(rb"\s*(?:\{\s*\}|null)\s*")
 
@@ -78,23 +82,7 @@ _TEXTS = {
 
 
 def check_answer(body: bytes, endpoint: Endpoint, symbol: str) -> None:
-    """Returns for a body that holds data; the series itself is not decoded.
-
-    Args:
-        body: The answer, its API key redacted: errors carry it, and quote from it.
-        endpoint: What was asked for.
-        symbol: Whose data were asked for.
-
-    Raises:
-        UnknownSymbol: There are no data for the symbol.
-        KeyRejected: The key is wrong, missing, or the public demo key.
-        NotEntitled: The key's plan does not include the endpoint.
-        ConfigError: The provider does not know the function.
-        QuotaSpent: The day's requests are spent.
-        Throttled: Too many requests within a second or a minute.
-        ProviderUnavailable: The body breaks off.
-        MalformedPayload: It is none of these, and holds no data.
-    """
+    """As `Provider.check`."""
     document = _decode(body, endpoint, symbol)
     if _holds_data(document, endpoint):
         return
@@ -103,28 +91,13 @@ def check_answer(body: bytes, endpoint: Endpoint, symbol: str) -> None:
         raise _error(refusal, text, endpoint, symbol, body)
     data = document.get(_data_key(endpoint))
     if (data is None and all(map(_is_empty, document.values()))) or (data is not None and _is_empty(data)):
-        raise UnknownSymbol(f"{symbol}: the provider has no data ({endpoint}).", body=body)
+        raise UnknownSymbol(f"{symbol}: the provider has no data ({endpoint.name}).", body=body)
     raise MalformedPayload(
-        f"{symbol}: the answer to {endpoint} holds neither data nor a known error; its keys: "
-        f"{_excerpt(', '.join(document))}.",
+        f"{symbol}: the answer to {endpoint.name} holds neither data nor a known error; its keys: "
+        f"{excerpt(', '.join(document))}.",
         hint="The body is in quarantine. Did the provider change its format?",
         body=body,
     )
-
-
-def is_free_burst(error: BaseException | None) -> bool:
-    """Whether an error is the free key's limit per second.
-
-    Where that persists although requests were spread out, the day's quota is spent: the provider has been
-    seen to answer so.
-    """
-    if not isinstance(error, Throttled) or not error.body:
-        return False
-    try:
-        document = msgspec.json.decode(error.body, type=dict[str, msgspec.Raw])
-    except ValueError:  # the body of an HTTP 429
-        return False
-    return _refusal(document)[0] is _Refusal.BURST
 
 
 def _decode(body: bytes, endpoint: Endpoint, symbol: str) -> dict[str, msgspec.Raw]:
@@ -135,24 +108,26 @@ def _decode(body: bytes, endpoint: Endpoint, symbol: str) -> dict[str, msgspec.R
         reason = str(error)
     # Only an object that was healthy so far counts as cut off: anything else would be retried for nothing.
     if "truncated" in reason and body.lstrip()[:1] in {b"{", b""}:
-        raise ProviderUnavailable(f"{symbol}: the answer to {endpoint} breaks off after {len(body)} bytes.", body=body)
+        raise ProviderUnavailable(
+            f"{symbol}: the answer to {endpoint.name} breaks off after {len(body)} bytes.", body=body
+        )
     what = "is HTML" if body.lstrip().startswith(b"<") else "is no JSON object"
     raise MalformedPayload(
-        f"{symbol}: the answer to {endpoint} {what}: {_excerpt(body.decode(errors='replace'))!r}.",
+        f"{symbol}: the answer to {endpoint.name} {what}: {excerpt(body)!r}.",
         hint="Does STOCKS_PROVIDER_URL name the provider, and does no proxy answer in its place?",
         body=body,
     )
 
 
 def _data_key(endpoint: Endpoint) -> str:
-    return "Symbol" if endpoint is Endpoint.OVERVIEW else endpoint.series_key
+    return SERIES_KEYS.get(endpoint, "Symbol")
 
 
 def _holds_data(document: dict[str, msgspec.Raw], endpoint: Endpoint) -> bool:
     data = document.get(_data_key(endpoint))
     if data is None:
         return False
-    if endpoint is Endpoint.OVERVIEW:
+    if endpoint not in SERIES_KEYS:
         return bool(_text(data))
     return _HAS_MEMBER.match(memoryview(data)) is not None
 
@@ -177,21 +152,17 @@ def _refusal(document: dict[str, msgspec.Raw]) -> tuple[_Refusal | None, str]:
     return None, ""
 
 
-def _excerpt(text: str) -> str:
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
-
-
 def _error(refusal: _Refusal, text: str, endpoint: Endpoint, symbol: str, body: bytes) -> StocksError:
     match refusal:
         case _Refusal.SYMBOL:
             return UnknownSymbol(
-                f"{symbol}: the provider does not know the symbol ({endpoint}).",
+                f"{symbol}: the provider does not know the symbol ({endpoint.name}).",
                 hint="Symbols look like IBM, BRK-B, TSCO.LON, SHOP.TRT.",
                 body=body,
             )
         case _Refusal.FUNCTION:
             return ConfigError(
-                f"The provider does not know the function {endpoint}.",
+                f"The provider does not know the function {endpoint.name}.",
                 hint="Does STOCKS_PROVIDER_URL name Alpha Vantage or `stocks sample-api`?",
                 body=body,
             )
@@ -199,7 +170,7 @@ def _error(refusal: _Refusal, text: str, endpoint: Endpoint, symbol: str, body: 
             return KeyRejected("The provider does not accept the API key.", hint=KEY_HINT, body=body)
         case _Refusal.NOT_ENTITLED:
             return NotEntitled(
-                f"The API key's plan does not include {endpoint}.",
+                f"The API key's plan does not include {endpoint.name}.",
                 hint="A free key is entitled to the weekly series: set STOCKS_SERIES=weekly_adjusted.",
                 body=body,
             )
@@ -210,12 +181,18 @@ def _error(refusal: _Refusal, text: str, endpoint: Endpoint, symbol: str, body: 
                 body=body,
             )
         case _Refusal.BURST | _Refusal.PREMIUM_BURST:
-            return Throttled("Too many requests within a second.", body=body, retry_after=BURST_WAIT)
+            # The free key's limit has been seen where the day's quota was spent, although requests were spread out.
+            return Throttled(
+                "Too many requests within a second.",
+                body=body,
+                retry_after=BURST_WAIT,
+                or_spent=refusal is _Refusal.BURST,
+            )
         case _Refusal.MINUTE:
-            return Throttled("Too many requests within a minute.", body=body, retry_after=MINUTE_WAIT)
+            return Throttled("Too many requests within a minute.", body=body, retry_after=_MINUTE_WAIT)
         case _Refusal.UNKNOWN:
             return MalformedPayload(
-                f"{symbol}: the provider answered {endpoint} with an unknown text: {_excerpt(text)!r}.",
+                f"{symbol}: the provider answered {endpoint.name} with an unknown text: {excerpt(text)!r}.",
                 hint="The body is in quarantine.",
                 body=body,
             )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.errors import MalformedPayload
-from stocks.silver.json_text import read_pairs, storable, write
+from stocks.providers.json_text import read_pairs, storable, write
 
 documents = st.recursive(
     st.none() | st.booleans() | st.text(max_size=8),

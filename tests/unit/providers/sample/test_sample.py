@@ -10,23 +10,23 @@ import pytest
 from bokeh_sampledata import stocks as data
 
 from stocks.errors import ConfigError
-from stocks.source import Endpoint
-from stocks.source.catalogue import CATALOGUE
-from stocks.source.sample import FIRST_BARS, LAST_DAY, Sample, SampleTransport
+from stocks.providers import Endpoint
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, SERIES_KEYS, WEEKLY
+from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.sample.data import FIRST_BARS, LAST_DAY, Sample, SampleTransport
 
-DAILY, WEEKLY, OVERVIEW = Endpoint.DAILY_ADJUSTED, Endpoint.WEEKLY_ADJUSTED, Endpoint.OVERVIEW
 SYMBOLS = sorted(FIRST_BARS)
 PRICES = {"1. open": "open", "2. high": "high", "3. low": "low", "4. close": "close"}
 
 
 def ask(symbol: str, endpoint: Endpoint = DAILY, as_of: date | None = None, size: str = "full") -> dict[str, Any]:
-    query = {"function": endpoint.value, "symbol": symbol, "outputsize": size, "apikey": "any"}
+    query = {"function": endpoint.name, "symbol": symbol, "outputsize": size, "apikey": "any"}
     document: dict[str, Any] = msgspec.json.decode(Sample(as_of).answer(query))
     return document
 
 
 def bars(symbol: str, endpoint: Endpoint = DAILY, as_of: date | None = None) -> dict[str, dict[str, str]]:
-    series: dict[str, dict[str, str]] = ask(symbol, endpoint, as_of)[endpoint.series_key]
+    series: dict[str, dict[str, str]] = ask(symbol, endpoint, as_of)[SERIES_KEYS[endpoint]]
     return series
 
 
@@ -192,7 +192,7 @@ def test_a_symbol_is_unknown_before_its_first_bar() -> None:
     assert "FB" not in Sample(eve).symbols()
     assert "FB" in Sample(date(2012, 5, 18)).symbols()
     for endpoint in (DAILY, WEEKLY):
-        assert ask("FB", endpoint, eve) == msgspec.json.decode(CATALOGUE["bad-symbol"].body(endpoint.value))
+        assert ask("FB", endpoint, eve) == msgspec.json.decode(CATALOGUE["bad-symbol"].body(endpoint.name))
     assert ask("FB", OVERVIEW, eve) == {}
     assert len(bars("FB", as_of=date(2012, 5, 18))) == 1
 
@@ -230,7 +230,7 @@ def test_a_day_outside_the_data_is_a_wrong_setting(as_of: date) -> None:
 
 
 def test_the_transport_answers_as_the_sample_does() -> None:
-    query = {"function": DAILY.value, "symbol": "FB", "outputsize": "full"}
+    query = {"function": DAILY.name, "symbol": "FB", "outputsize": "full"}
     with httpx.Client(transport=SampleTransport(Sample())) as client:
         response = client.get("https://provider.test/query", params=query)
     assert response.headers["Content-Type"] == "application/json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from stocks.errors import MalformedPayload
-from stocks.silver.json_text import read_pairs, storable
+from stocks.providers.json_text import read_pairs, storable
 
 _PLACEHOLDERS = frozenset({"", "-", "None", "0000-00-00"})
 _COLUMNS = {

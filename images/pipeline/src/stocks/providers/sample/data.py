@@ -20,9 +20,9 @@ import httpx
 import msgspec
 
 from stocks.errors import ConfigError
-from stocks.source.actions import Actions, adjusted_closes, recover_actions
-from stocks.source.catalogue import CATALOGUE
-from stocks.source.endpoint import Endpoint
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, SERIES_KEYS, WEEKLY
+from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.sample.actions import Actions, adjusted_closes, recover_actions
 from stocks.universe import companies
 
 FIRST_BARS = {
@@ -143,14 +143,14 @@ class Sample:
         function, symbol = query.get("function", ""), query.get("symbol", "")
         known = symbol.upper() in self.symbols()
         match function:
-            case Endpoint.OVERVIEW:
+            case OVERVIEW.name:
                 return _json(_overview(symbol.upper()) if known else {})
-            case Endpoint.DAILY_ADJUSTED | Endpoint.WEEKLY_ADJUSTED if not known:
+            case DAILY.name | WEEKLY.name if not known:
                 return CATALOGUE["bad-symbol"].body(function)
-            case Endpoint.DAILY_ADJUSTED:
+            case DAILY.name:
                 full = query.get("outputsize") == "full"
                 return _json(_daily(symbol, _history(symbol.upper()).until(self.as_of), full=full))
-            case Endpoint.WEEKLY_ADJUSTED:
+            case WEEKLY.name:
                 return _json(_weekly(symbol, _history(symbol.upper()).until(self.as_of)))
             case _:
                 return CATALOGUE["bad-function"].body(function)
@@ -187,7 +187,7 @@ def _daily(symbol: str, bars: _History, *, full: bool) -> dict[str, Row | dict[s
             "4. Output Size": "Full size" if full else "Compact",
             "5. Time Zone": "US/Eastern",
         },
-        Endpoint.DAILY_ADJUSTED.series_key: {
+        SERIES_KEYS[DAILY]: {
             bars.days[t]: {
                 "1. open": f"{bars.opens[t]:.4f}",
                 "2. high": f"{bars.highs[t]:.4f}",
@@ -219,7 +219,7 @@ def _weekly(symbol: str, bars: _History) -> dict[str, Row | dict[str, Row]]:
             "3. Last Refreshed": bars.days[-1],
             "4. Time Zone": "US/Eastern",
         },
-        Endpoint.WEEKLY_ADJUSTED.series_key: {
+        SERIES_KEYS[WEEKLY]: {
             bars.days[week[-1]]: {
                 "1. open": f"{bars.opens[week[0]]:.4f}",
                 "2. high": f"{max(bars.highs[t] for t in week):.4f}",

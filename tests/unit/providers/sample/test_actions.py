@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocks.source.actions import Actions, adjusted_closes, recover_actions
+from stocks.providers.sample.actions import Actions, adjusted_closes, recover_actions
 
 CENTS = st.integers(min_value=0, max_value=100).map(lambda cents: cents / 100)
 SPLITS = st.sampled_from([1.0, 1.0, 1.0, 1.5, 2.0, 3.0, 4.0, 7.0, 0.5, 0.1])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from stocks.errors import MalformedPayload
-from stocks.silver.decode import FIELDS, decode, decode_any, decode_regular, name_of
+from stocks.providers.alphavantage.decode import decode, decode_any, decode_regular, name_of
+from stocks.providers.frame import FIELDS
 
 KEY = "Time Series (Daily)"
 ROW = {

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from stocks.errors import ConfigError
-from stocks.source.catalogue import CATALOGUE, CannedAnswer
-from stocks.source.sample import Sample
+from stocks.providers.alphavantage.catalogue import CATALOGUE, CannedAnswer
+from stocks.providers.sample.data import Sample
 
 _log = logging.getLogger(__name__)
 
