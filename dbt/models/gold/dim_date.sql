@@ -3,7 +3,7 @@ with
 days as (
 
     select generate_series(
-        date '{{ var("calendar_first") }}', date '{{ var("calendar_last") }}', interval '1 day'
+        {{ calendar_day("calendar_first") }}, {{ calendar_day("calendar_last") }}, interval '1 day'
     )::date as date_day
 
 ),

@@ -52,7 +52,7 @@ _PARAMETERS: dict[str, tuple[str, str]] = {
     "select": ("", "As dbt's --select: dim_stock+, state:modified+; empty: all."),
     "exclude": ("", "As dbt's --exclude."),
     "full-refresh": ("false", "true: incremental models from nothing."),
-    "vars": ("", "As dbt's --vars: {calendar_last: 2030-12-31}."),
+    "vars": ("", "As dbt's --vars: {calendar_last: 2026-12-31}."),
 }
 DEFAULTS = {name: value for name, (value, _) in _PARAMETERS.items()}
 """What a run of `main` is given where nothing else is asked for."""

@@ -122,7 +122,7 @@ def prepare(
     select: Annotated[str, typer.Option(help="As dbt's --select: fact_adjusted_prices+, state:modified+.")] = "",
     exclude: Annotated[str, typer.Option(help="As dbt's --exclude.")] = "",
     full_refresh: FullRefresh = False,
-    variables: Annotated[str, typer.Option("--vars", help="As dbt's --vars: {calendar_last: 2030-12-31}.")] = "",
+    variables: Annotated[str, typer.Option("--vars", help="As dbt's --vars: {calendar_last: 2026-12-31}.")] = "",
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="Select nothing where gold is current and no more is asked for.")
     ] = False,
