@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from stocks.universe import project_folder, read_seed
+from stocks.settings import project_folder
+from stocks.universe import read_seed
 
 PROJECT = project_folder()
 REPOSITORY = PROJECT.parent

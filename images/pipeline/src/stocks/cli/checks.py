@@ -13,9 +13,9 @@ import tenacity
 from stocks.bronze import open_bronze
 from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
 from stocks.local.instance import open_warehouse, request_budget
-from stocks.settings import Settings
+from stocks.settings import Settings, project_folder
 from stocks.source import Endpoint, Unlimited, open_source
-from stocks.universe import companies, project_folder
+from stocks.universe import companies
 from stocks.warehouse import Role
 
 

@@ -14,8 +14,7 @@ from stocks.cli.running import logged_run, noted, print_result, reporting
 from stocks.errors import ConfigError
 from stocks.gold.graph import Granularity, graph_of
 from stocks.gold.manifest import Manifest, read_manifest
-from stocks.settings import Settings
-from stocks.universe import project_folder
+from stocks.settings import Settings, project_folder
 
 if TYPE_CHECKING:  # heavy: each command imports what it needs
     from stocks.cli.report import Reporter

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.gold.results import NodeResult, is_passing_fault
-from stocks.universe import project_folder
+from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
 
 # The events that end a node, and under which name each of them tells the number of all nodes.

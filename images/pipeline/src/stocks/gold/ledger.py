@@ -13,7 +13,7 @@ import psycopg
 
 from stocks.errors import StocksError, TestsFailed
 from stocks.gold.results import NodeResult, failure
-from stocks.universe import project_folder
+from stocks.settings import project_folder
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.query import Rows
