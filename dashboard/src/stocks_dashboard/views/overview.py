@@ -1,4 +1,4 @@
-"""Overview: the latest values of all symbols."""
+"""Overview: the latest values of the symbols that are looked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ORDERS = {
 def page() -> None:
     """Draws the page."""
     head(
-        "Overview", "The latest bar of every symbol, measured on adjusted closes. Choose rows to open or compare them."
+        "Overview", "The latest bar of each symbol, measured on adjusted closes. Choose rows to open or compare them."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
