@@ -23,9 +23,7 @@ _ORDERS = {
 
 def page() -> None:
     """Draws the page."""
-    head(
-        "Overview", "The latest bar of each symbol, measured on adjusted closes. Choose rows to open or compare them."
-    )
+    head("Overview", "The latest bar of each symbol, measured on adjusted closes. Choose rows to open or compare them.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search",
