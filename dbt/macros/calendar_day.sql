@@ -1,5 +1,7 @@
-{#- A day from a variable, as a date literal. Outside the years of the seed exchange_holiday nobody knows a holiday: each
-    weekday there would be taken for a session, and every symbol for one that misses bars. -#}
+{#-
+    A day from a variable, as a date literal. Outside the years of the seed exchange_holiday nobody knows a holiday:
+    each weekday there would be taken for a session, and every symbol for one that misses bars.
+-#}
 {% macro calendar_day(name) %}
     {%- set first, last = "1999-01-01", "2028-12-31" -%}
     {%- set day = modules.datetime.date.fromisoformat(var(name) | string) | string -%}

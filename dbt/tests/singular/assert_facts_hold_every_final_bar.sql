@@ -30,6 +30,12 @@ facts as (
     from {{ ref('fact_adjusted_prices') }}
     group by symbol, interval
 
+),
+
+build as (
+
+    select max(silver_load_id) as silver_load_id from facts
+
 )
 
 select final_bars.symbol, final_bars.interval, final_bars.silver_bars, coalesce(facts.gold_bars, 0) as gold_bars
@@ -37,7 +43,7 @@ from final_bars
 inner join {{ ref('dim_stock') }} as stocks on final_bars.symbol = stocks.symbol
 left join loads on final_bars.symbol = loads.symbol and final_bars.interval = loads.interval
 left join facts on final_bars.symbol = facts.symbol and final_bars.interval = facts.interval
-cross join (select max(silver_load_id) as silver_load_id from facts) as build
+cross join build
 where
     final_bars.silver_bars is distinct from facts.gold_bars
     and (
