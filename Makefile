@@ -95,13 +95,16 @@ check: $(VENV)/dev ## Format, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --nocolor dbt/models dbt/tests dbt/macros
 	$(BIN)/python tools/exchange_holidays.py --check
 	$(BIN)/python -m stocks_workflows --check
+	$(BIN)/python tools/pictures.py --check
 	$(BIN)/python tools/check_locks.py
 
 generate: $(VENV)/dev ## Write the generated files again
 	$(BIN)/python tools/exchange_holidays.py
 	$(BIN)/python -m stocks_workflows
+	$(BIN)/python tools/pictures.py
 
 lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 	$(BIN)/python tools/lock.py $(ARGS)

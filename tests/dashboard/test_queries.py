@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
+from tests.dashboard.conftest import Copy
 
 from stocks_dashboard import queries
 from stocks_dashboard.literals import Symbol, Value, render
@@ -166,6 +167,21 @@ def test_correlation_is_over_common_days(read: Read, facts: Callable[[str], pl.D
 def test_volatility_that_is_not_known_yet_is_null(read: Read) -> None:
     shown = read(queries.SUMMARY, search="facebook", sector="", order="symbol")
     assert shown.select("symbol", "volatility_52w").rows() == [("FB", None)]
+
+
+def test_traded_values_are_ranked_within_their_currency(gold_copy: Copy) -> None:
+    """Tesco's pence, taken for dollars, would make it the most traded of all."""
+    gold_copy.change(
+        "update gold.mart_stock_summary set traded_value = 9e12, traded_value_currency = 'GBP' where symbol = 'IBM'",
+        "update gold.mart_stock_summary set traded_value = 8e12, traded_value_currency = null where symbol = 'FB'",
+    )
+    values = connectorx.read_sql(
+        gold_copy.reader,
+        render(queries.SUMMARY, {"search": "", "sector": "", "order": "value"}),
+        return_type="polars",
+    ).select("symbol", "traded_value")
+    assert values["symbol"].to_list()[3:] == ["IBM", "FB"]
+    assert values["traded_value"].to_list()[:3] == values["traded_value"].sort(descending=True).to_list()[2:]
 
 
 @pytest.mark.parametrize("order", ["day", "week", "volatility", "drawdown", "range", "value", "symbol"])

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stocks.universe import project_folder
+from stocks.settings import project_folder
+from stocks.universe import read_seed
 
 PROJECT = project_folder()
 REPOSITORY = PROJECT.parent
@@ -40,17 +42,23 @@ _PROMISED = {
 }
 
 
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What dbt makes of the project, parsed without a database and with every warning an error."""
-    target = tmp_path_factory.mktemp("target")
-    ended = subprocess.run(
-        [Path(sys.executable).parent / "dbt", "--warn-error", "parse", "--no-partial-parse"],
+def parse(target: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """dbt reads the project, without a database and with every warning an error."""
+    return subprocess.run(
+        [Path(sys.executable).parent / "dbt", "--warn-error", "parse", "--no-partial-parse", *options],
         cwd=PROJECT,
         env={"PATH": os.environ["PATH"], "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
         capture_output=True,
         text=True,
+        check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What dbt makes of the project."""
+    target = tmp_path_factory.mktemp("target")
+    ended = parse(target)
     assert ended.returncode == 0, ended.stdout
     return json.loads((target / "manifest.json").read_text())
 
@@ -107,6 +115,19 @@ def test_no_schema_is_written_into_a_query() -> None:
     for path in PROJECT.glob("*/**/*.sql"):
         if path.relative_to(PROJECT).parts[0] != "target":
             assert named.search(comments.sub("", path.read_text(encoding="utf-8"))) is None, path
+
+
+@pytest.mark.parametrize(("name", "end", "beyond"), [("calendar_first", min, -1), ("calendar_last", max, 1)])
+def test_a_calendar_beyond_the_known_holidays_is_refused(
+    name: str, end: Callable[[Iterable[str]], str], beyond: int, tmp_path: Path
+) -> None:
+    """There each holiday would be taken for a session. Within is every year that the seed has."""
+    year = int(end(row["holiday_date"] for row in read_seed("exchange_holiday"))[:4])
+    refused = parse(tmp_path, "--vars", f"{{{name}: {year + beyond}-06-30}}")
+    assert refused.returncode != 0
+    told = f"{name} is {year + beyond}-06-30, and the seed exchange_holiday goes from 1999-01-01 to 2028-12-31"
+    assert told in " ".join(refused.stdout.split())
+    assert parse(tmp_path, "--vars", f"{{{name}: {year}-06-30}}").returncode == 0
 
 
 def test_every_singular_test_says_what_it_is_for(manifest: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from tests.dbt import lineage
 
 from argodbt.graph import Granularity, Graph, graph_of
 from argodbt.manifest import read_manifest
-from stocks.universe import project_folder
+from stocks.settings import project_folder
 
 
 @dataclass(frozen=True, kw_only=True)

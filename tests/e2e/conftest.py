@@ -40,7 +40,7 @@ def platform() -> Platform:
     if source() not in {None, "sample"}:
         pytest.fail(
             "The platform in the cluster that kubectl talks to has prices of its own, and the sample would come among "
-            "them. Take another cluster: make up e2e CLUSTER=stocks-e2e"
+            "them. Take another cluster: make up e2e CLUSTER=stocks-e2e STOCKS_SOURCE=sample"
         )
     install()
     return Platform()

@@ -8,7 +8,7 @@ from typing import Any
 from kubernetes import client
 from tools.cluster.command import run
 from tools.cluster.options import NAMESPACE, ROOT
-from tools.cluster.releases import CHARTS, TIMEOUT, chart
+from tools.cluster.releases import CHARTS, TIMEOUT
 
 _ARGO = ("argoproj.io", "v1alpha1", NAMESPACE)
 _PATIENCE = 900  # seconds
@@ -33,10 +33,11 @@ def install() -> None:
     A release keeps the values that it has; the chart stocks gets the sample's server besides.
     """
     for name in CHARTS:
-        values = ["--values", str(chart(name) / "ci/sample-api-values.yaml")] if name == "stocks" else []
+        chart = ROOT / "charts" / name
+        values = ["--values", str(chart / "ci/sample-api-values.yaml")] if name == "stocks" else []
         run(
             [
-                *("helm", "upgrade", "--install", name, str(chart(name)), *values, "--namespace", NAMESPACE),
+                *("helm", "upgrade", "--install", name, str(chart), *values, "--namespace", NAMESPACE),
                 *("--create-namespace", "--reset-then-reuse-values", "--wait", "--timeout", TIMEOUT),
             ]
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stocks.errors import ConfigError
-from stocks.settings import Settings, load_settings
+from stocks.settings import Settings, load_settings, project_folder
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 NAMES = {name.upper() for name in Settings.model_fields}
@@ -181,3 +181,29 @@ def test_store_folder_with_a_space_is_a_url(tmp_path: Path, monkeypatch: pytest.
     assert load_settings().store_url.endswith("/my%20state/bronze")
     monkeypatch.setenv("STOCKS_STORE_URL", "s3://bronze")
     assert load_settings().store_url == "s3://bronze"
+
+
+def test_project_folder_that_is_set_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dbt_project.yml").touch()
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    assert project_folder() == tmp_path
+
+
+def test_project_folder_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
+    with pytest.raises(ConfigError, match="DBT_PROJECT_DIR"):
+        project_folder()
+
+
+def test_project_folder_is_found_above_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dbt").mkdir()
+    (tmp_path / "dbt" / "dbt_project.yml").touch()
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert project_folder() == tmp_path / "dbt"
+
+
+def test_project_folder_is_found_from_the_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert project_folder() == Path(__file__).parents[2] / "dbt"

@@ -1,7 +1,7 @@
 """The universe and its symbols; a symbol becomes part of paths, so the check is a guard."""
 
 from datetime import date, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import example, given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stocks.errors import ConfigError
 from stocks.trading_calendar import calendar_of
-from stocks.universe import check_symbol, companies, listed, parse_symbols, project_folder, read_seed, unique
+from stocks.universe import check_symbol, companies, listed, parse_symbols, read_seed, unique
 
 REQUIRED = {"IBM", "MSFT", "NVDA", "GOOGL", "AAPL", "AMZN", "V", "MA", "TSCO.LON", "SHOP.TRT", "FB", "GOOG"}
 LAST_DAY_OF_FB = date(2022, 6, 8)
@@ -114,32 +114,6 @@ def test_list_of_symbols(text: str, symbols: list[str] | None) -> None:
 @given(st.lists(st.sampled_from("ABCDE")))
 def test_unique_keeps_the_first_of_each(symbols: list[str]) -> None:
     assert unique(symbols) == sorted(set(symbols), key=symbols.index)
-
-
-def test_project_folder_that_is_set_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "dbt_project.yml").touch()
-    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
-    assert project_folder() == tmp_path
-
-
-def test_project_folder_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DBT_PROJECT_DIR", str(tmp_path))
-    with pytest.raises(ConfigError, match="DBT_PROJECT_DIR"):
-        project_folder()
-
-
-def test_project_folder_is_found_above_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "dbt").mkdir()
-    (tmp_path / "dbt" / "dbt_project.yml").touch()
-    below = tmp_path / "a" / "b"
-    below.mkdir(parents=True)
-    monkeypatch.chdir(below)
-    assert project_folder() == tmp_path / "dbt"
-
-
-def test_project_folder_is_found_from_the_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert project_folder() == Path(__file__).parents[2] / "dbt"
 
 
 def test_seed_that_is_missing_is_named() -> None:

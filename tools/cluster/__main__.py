@@ -6,15 +6,15 @@ It needs Python alone, and the programs that it runs: Docker or Podman, kind, ku
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from tools.cluster import argo, images, releases
+from tools.cluster import argo, dotenv, images, releases
 from tools.cluster.command import Failed, need, run
 from tools.cluster.mtu import show_hops
-from tools.cluster.network import ensure_network, remove_network
+from tools.cluster.network import ensure_network, is_ours, remove_network
 from tools.cluster.options import NAMESPACE, ROOT, Options
 
 _NEXT = """
@@ -28,30 +28,37 @@ Next:
 
 
 def up(options: Options) -> None:
-    """Brings everything up; what is there already stays."""
+    """Brings everything up. Each stage may be repeated: what is there is brought to what this checkout says."""
     need([options.provider, "kind", "kubectl", "helm"])
     begun = time.monotonic()
+    settings = dotenv.read()
     _stage("network", lambda: ensure_network(options))
     _stage("cluster", lambda: _cluster(options))
     manifests = argo.rendered(options)
-    identities: dict[str, str] = {}
-    _stage("build", lambda: identities.update(images.build(options)) or ", ".join(identities))
-    _stage("images", lambda: _load(options, manifests, set(identities)))
+    ours: dict[str, str] = {}
+    _stage("build", lambda: ours.update(images.build(options)) or ", ".join(ours))
+    charts = {name: releases.values(name, ours, dotenv.values(settings)) for name in releases.CHARTS}
+    needed = set(ours)
+    if options.offline:
+        needed |= argo.images(manifests).union(*(releases.images(options, name, charts[name]) for name in charts))
+    _stage("images", lambda: images.load(options, needed))
     _stage("argo", lambda: argo.install(options, manifests))
-    for name in releases.CHARTS:
-        _stage(name, lambda name=name: releases.install(options, name, identities))  # type: ignore[misc]
-    _stage("templates", lambda: _templates(options))
+    _stage("provider", lambda: dotenv.install(options, settings))
+    for name, values in charts.items():
+        _stage(name, lambda name=name, values=values: releases.install(options, name, values))  # type: ignore[misc]
+    templates = ["--namespace", NAMESPACE, "--filename", str(ROOT / "workflows/rendered")]
+    _stage("templates", lambda: f"{len(run([*options.apply, *templates]).splitlines())} applied")
     print(f"Up in {time.monotonic() - begun:.0f} s." + _NEXT.format(namespace=NAMESPACE))
 
 
 def down(options: Options) -> None:
-    """Takes away what `up` made: the cluster with all its data, and its network. Images stay."""
+    """Takes away what `up` made, and nothing else: the cluster with all its data, and its network. Images stay."""
     need([options.provider, "kind"])
-    clusters = run(["kind", "get", "clusters"], environment=options.kind_environment).split()
-    if options.cluster in clusters:
+    there = _is_there(options)
+    if there:
         run(["kind", "delete", "cluster", "--name", options.cluster], environment=options.kind_environment)
     removed = remove_network(options)
-    print(f"Cluster {options.cluster}: {'removed' if options.cluster in clusters else 'there was none'}.")
+    print(f"Cluster {options.cluster}: {'removed' if there else 'there was none'}.")
     print(f"Network {options.network}: {'removed' if removed else 'none that make up made'}.")
 
 
@@ -63,33 +70,30 @@ def mtu(options: Options) -> None:
 
 
 def _cluster(options: Options) -> str:
-    if options.cluster in run(["kind", "get", "clusters"], environment=options.kind_environment).split():
+    if _is_there(options):
         return "as it was"
     node = ["--image", options.kind_node_image] if options.kind_node_image else []
-    run(
-        [
-            *("kind", "create", "cluster", "--name", options.cluster, *node),
-            *("--config", str(ROOT / "kind-config.yaml"), "--wait", "180s"),
-        ],
-        environment=options.kind_environment,
-    )
+    create = ["kind", "create", "cluster", "--name", options.cluster, *node, "--wait", "180s"]
+    run([*create, "--config", str(ROOT / "kind-config.yaml")], environment=options.kind_environment)
     return "made"
 
 
-def _load(options: Options, manifests: str, ours: set[str]) -> str:
-    needed = set(ours)
-    if options.offline:
-        needed |= argo.images(manifests, images.named_in(manifests))
-        for text in releases.rendered(options).values():
-            needed |= images.named_in(text)
-    loaded = images.load(options, needed)
-    return f"{len(loaded)} of {len(needed)} were new to the node"
+def _is_there(options: Options) -> bool:
+    """Whether there is the cluster that `up` made.
 
-
-def _templates(options: Options) -> str:
-    apply = [*options.kubectl, "--namespace", NAMESPACE, "apply", "--server-side", "--force-conflicts"]
-    told = run([*apply, "--filename", str(ROOT / "workflows/rendered")]).splitlines()
-    return f"{len(told)} applied"
+    Raises:
+        Failed: There is one of that name which it did not make: it is not on the network that it makes.
+    """
+    if options.cluster not in run(["kind", "get", "clusters"], environment=options.kind_environment).split():
+        return False
+    inspect = [options.provider, "inspect", "--format", "{{json .NetworkSettings.Networks}}", options.node]
+    if options.network in json.loads(run(inspect)) and is_ours(options):
+        return True
+    raise Failed(
+        f"`make up` did not make the kind cluster {options.cluster}: it is not on the network {options.network}.\n"
+        "Leave it, and take another name:\n  make up CLUSTER=another\n"
+        f"Or take it away:\n  kind delete cluster --name {options.cluster}"
+    )
 
 
 def _stage(name: str, work: Callable[[], str]) -> None:
@@ -105,10 +109,10 @@ def _stage(name: str, work: Callable[[], str]) -> None:
 def main() -> int:
     """Runs the command line."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.cluster", description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=("up", "down", "mtu"))
-    command = parser.parse_args().command
+    commands = {"up": up, "down": down, "mtu": mtu}
+    parser.add_argument("command", choices=commands)
     try:
-        {"up": up, "down": down, "mtu": mtu}[command](Options.of_environment())
+        commands[parser.parse_args().command](Options.of_environment())
     except Failed as error:
         print(error, file=sys.stderr)
         return 1
@@ -116,5 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[2]))
     sys.exit(main())

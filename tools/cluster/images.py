@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 from tools.cluster.command import Failed, run, succeeds
 from tools.cluster.options import ROOT, Options
@@ -28,19 +28,8 @@ def build(options: Options) -> dict[str, str]:
         # The name in full, as a node reads it in a manifest: a short one Podman would put below localhost/.
         tag = ["--tag", f"docker.io/library/{image}"]
         run([options.provider, "build", *tag, "--file", str(ROOT / f"images/{name}/Dockerfile"), str(ROOT)])
-        identities[image] = identity(options, image)
+        identities[image] = _identity(options, image)
     return identities
-
-
-def identity(options: Options, image: str) -> str:
-    """The identity of an image in the local store.
-
-    Raises:
-        Failed: It is not there.
-    """
-    if not succeeds([options.provider, "image", "inspect", image]):
-        raise Failed(f"The image {image} is not in {options.provider}'s store, and OFFLINE=1 forbids pulling it.")
-    return run([options.provider, "image", "inspect", "--format", "{{.Id}}", image]).strip()
 
 
 def named_in(manifests: str) -> set[str]:
@@ -48,29 +37,44 @@ def named_in(manifests: str) -> set[str]:
     return set(re.findall(r"^\s*(?:- )?image: \"?([^\s\"]+)", manifests, re.MULTILINE))
 
 
-def load(options: Options, images: Iterable[str]) -> list[str]:
-    """Hands images to the node; gives those that it did not have yet.
+def load(options: Options, images: Iterable[str]) -> str:
+    """Hands images to the node; gives a line that says how many.
 
-    A file on the node remembers what it was given: asking its container runtime takes longer than all the rest.
+    The node is asked once what it has: kind asks anew for each image, and not at all for Podman's archive; and what
+    was handed over before may be gone, because a kubelet that runs short of disk takes images away.
     """
-    marks = "/var/lib/stocks-images"
-    node = [options.provider, "exec", options.node]
-    held = run([*node, "sh", "-c", f"cat {marks} 2>/dev/null || true"]).split()
-    wanted = {image: identity(options, image) for image in sorted(images)}
-    new = [image for image, mark in wanted.items() if f"{image}@{mark}" not in held]
-    if not new:
-        return []
-    if options.provider == "docker":
+    listed = run([options.provider, "exec", options.node, "crictl", "images", "--output", "json"])
+    # Docker's and Podman's identity is that of the configuration, or with containerd as Docker's store of the manifest.
+    held = {
+        (name, identity.rpartition(":")[2])
+        for image in json.loads(listed)["images"]
+        for name in image["repoTags"]
+        for identity in (image["id"], *image["repoDigests"])
+    }
+    wanted = {image: _identity(options, image).rpartition(":")[2] for image in sorted(images)}
+    new = [
+        image
+        for image, identity in wanted.items()
+        if held.isdisjoint((place + image, identity) for place in ("", "docker.io/", "docker.io/library/"))
+    ]
+    if new and options.provider == "docker":
         run(["kind", "load", "docker-image", "--name", options.cluster, *new], environment=options.kind_environment)
-    else:
+    elif new:
         with tempfile.TemporaryDirectory() as folder:
-            archive = Path(folder) / "images.tar"
-            run(["podman", "save", "--multi-image-archive", "--output", str(archive), *new])
-            run(
-                ["kind", "load", "image-archive", "--name", options.cluster, str(archive)],
-                environment=options.kind_environment,
-            )
-    kept = [mark for mark in held if mark.partition("@")[0] not in wanted]
-    marked = [*kept, *(f"{image}@{mark}" for image, mark in wanted.items())]
-    run([*node, "sh", "-c", f"printf '%s\\n' {' '.join(marked)} > {marks}"])
-    return new
+            archive = f"{folder}/images.tar"
+            run(["podman", "save", "--multi-image-archive", "--output", archive, *new])
+            load_archive = ["kind", "load", "image-archive", "--name", options.cluster, archive]
+            run(load_archive, environment=options.kind_environment)
+    return f"{len(new)} of {len(wanted)} were new to the node"
+
+
+def _identity(options: Options, image: str) -> str:
+    """The identity of an image in the local store.
+
+    Raises:
+        Failed: It is not there.
+    """
+    inspect = [options.provider, "image", "inspect", "--format", "{{.Id}}", image]
+    if not succeeds(inspect):
+        raise Failed(f"The image {image} is not in {options.provider}'s store, and OFFLINE=1 forbids pulling it.")
+    return run(inspect).strip()

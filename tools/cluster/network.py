@@ -58,38 +58,38 @@ def ensure_network(options: Options) -> str:
     """Makes the network where there is none; gives a line that says so.
 
     Raises:
-        Failed: There is one, with another MTU: nodes can't be moved to another network.
+        Failed: There is one with another MTU, and nodes can't be moved to another network; or one that someone else
+            made, by which `make down` would not know its cluster.
     """
     wanted, there = wanted_mtu(options), network_mtu(options)
     if there is None:
         mtu_option = _MTU_OPTIONS[0] if options.provider == "docker" else _MTU_OPTIONS[1]
-        run(
-            [
-                *(options.provider, "network", "create", "--driver", "bridge"),
-                *("--opt", f"{mtu_option}={wanted}", "--label", f"{LABEL}={options.cluster}", options.network),
-            ]
-        )
+        create = [options.provider, "network", "create", "--driver", "bridge", "--opt", f"{mtu_option}={wanted}"]
+        run([*create, "--label", f"{LABEL}={options.cluster}", options.network])
         return f"made {options.network}, MTU {wanted}"
-    if there != wanted:
-        chosen = "" if options.cluster == Options.cluster else f" CLUSTER={options.cluster}"
-        mend = f"make down{chosen}" if _is_ours(options) else f"{options.provider} network rm {options.network}"
-        raise Failed(
-            f"The network {options.network} has an MTU of {there}, and the way out of this host carries {wanted}: "
-            f"large answers would {'hang' if there > wanted else 'be cut into needlessly many packets'}.\n"
-            f"Take it away, then bring the cluster up as before:\n  {mend}"
-        )
-    return f"{options.network}, MTU {there}"
+    mend = f"make down CLUSTER={options.cluster}"
+    wrong = f"has an MTU of {there}, and the way out of this host carries {wanted}: large answers would " + (
+        "hang" if there > wanted else "be cut into needlessly many packets"
+    )
+    if not is_ours(options):
+        wrong, mend = "is none that `make up` made", f"{options.provider} network rm {options.network}"
+    elif there == wanted:
+        return f"{options.network}, MTU {there}"
+    raise Failed(
+        f"The network {options.network} {wrong}.\nTake it away, then bring the cluster up as before:\n  {mend}"
+    )
 
 
 def remove_network(options: Options) -> bool:
     """Takes the network away where `make up` made it; gives whether it did."""
-    if not _is_ours(options):
-        return False
-    run([options.provider, "network", "rm", options.network])
-    return True
+    ours = is_ours(options)
+    if ours:
+        run([options.provider, "network", "rm", options.network])
+    return ours
 
 
-def _is_ours(options: Options) -> bool:
+def is_ours(options: Options) -> bool:
+    """Whether `make up` made the network."""
     described = _describe(options) or {}
     return (described.get("Labels") or described.get("labels") or {}).get(LABEL) == options.cluster
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal
 
 from tools.cluster.command import Failed
 
 ROOT = Path(__file__).parents[2]
 ARGO_VERSION = "v4.1.2"
 NAMESPACE = "stocks"
-Provider = Literal["docker", "podman"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +19,7 @@ class Options:
     """The variables of the Makefile, by their names."""
 
     cluster: str = "stocks"
-    provider: Provider = "docker"
+    provider: Literal["docker", "podman"] = "docker"
     kind_node_image: str = ""
     """The node's image; kind's own where empty."""
     argo_manifest: str = (
@@ -41,23 +40,16 @@ class Options:
         Raises:
             Failed: One can't be.
         """
-        given = {
-            name: value
-            for name in ("cluster", "provider", "kind_node_image", "argo_manifest", "values")
-            if (value := os.environ.get(name.upper(), "").strip())
+        given: dict[str, Any] = {
+            field.name: value for field in fields(cls) if (value := os.environ.get(field.name.upper(), "").strip())
         }
-        provider = given.pop("provider", "docker")
-        if provider not in {"docker", "podman"}:
-            raise Failed(f"PROVIDER={provider}: it is docker or podman.")
-        mtu = os.environ.get("MTU", "")
-        if mtu and not mtu.isdecimal():
-            raise Failed(f"MTU={mtu}: it is a number of bytes.")
-        return cls(
-            **given,
-            provider=cast("Provider", provider),
-            mtu=int(mtu) if mtu else None,
-            offline=os.environ.get("OFFLINE", "") not in {"", "0"},
-        )
+        if given.get("provider", "docker") not in {"docker", "podman"}:
+            raise Failed(f"PROVIDER={given['provider']}: it is docker or podman.")
+        if "mtu" in given:
+            if not given["mtu"].isdecimal():
+                raise Failed(f"MTU={given['mtu']}: it is a number of bytes.")
+            given["mtu"] = int(given["mtu"])
+        return cls(**given | {"offline": given.get("offline", "0") != "0"})
 
     @property
     def network(self) -> str:
@@ -73,6 +65,11 @@ class Options:
     def kubectl(self) -> list[str]:
         """kubectl, for this cluster and no other."""
         return ["kubectl", "--context", f"kind-{self.cluster}"]
+
+    @property
+    def apply(self) -> list[str]:
+        """Server-side: Argo's definitions are larger than the annotation in which kubectl would keep them."""
+        return [*self.kubectl, "apply", "--server-side", "--force-conflicts"]
 
     @property
     def helm(self) -> list[str]:

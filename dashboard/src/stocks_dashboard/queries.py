@@ -84,18 +84,26 @@ select
     100 * position_in_52w_range as position_in_52w_range,
     100 * drawdown as drawdown,
     volume,
+    traded_value,
+    traded_value_currency,
     is_stale,
     recent_adjusted_closes,
     count(*) over () as matches
 {_CHOSEN}
 order by
+    -- Values in two currencies don't compare: each currency's stand together, those of most symbols first.
+    case
+        when ${{order}} = 'value' and traded_value_currency is not null
+            then count(*) over (partition by traded_value_currency)
+    end desc nulls last,
+    case when ${{order}} = 'value' then traded_value_currency end,
     case ${{order}}
         when 'day' then -day_return
         when 'week' then -weekly_return
         when 'volatility' then -volatility_52w
         when 'drawdown' then drawdown
         when 'range' then -position_in_52w_range
-        when 'value' then -volume * close
+        when 'value' then -traded_value
     end nulls last,
     symbol
 limit {SYMBOLS_SHOWN}
@@ -560,7 +568,8 @@ chosen as (
     where (${{sector}} = '' or sector = ${{sector}})
         and (cardinality(${{symbols}}) = 0 or symbol = any(${{symbols}}))
         and interval = 'daily'
-    order by volume * close desc, symbol
+    -- The most traded of each currency, then the second of each: values in two currencies don't compare.
+    order by row_number() over (partition by traded_value_currency order by traded_value desc, symbol), symbol
     limit {CORRELATED}
 
 )

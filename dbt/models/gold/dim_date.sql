@@ -3,7 +3,7 @@ with
 days as (
 
     select generate_series(
-        date '{{ var("calendar_first") }}', date '{{ var("calendar_last") }}', interval '1 day'
+        {{ calendar_day("calendar_first") }}, {{ calendar_day("calendar_last") }}, interval '1 day'
     )::date as date_day
 
 ),
@@ -24,8 +24,8 @@ trading_days as (
     select
         days.date_day,
         extract(isodow from days.date_day) > 5 as is_weekend,
-        extract(isodow from days.date_day) <= 5
-            and (new_york.holiday_date is null or new_york.is_early_close) as is_trading_day,
+        extract(isodow from days.date_day) <= 5 and (new_york.holiday_date is null or new_york.is_early_close)
+            as is_trading_day,
         coalesce(new_york.is_early_close, false) as is_early_close,
         case when not new_york.is_early_close then new_york.holiday_name end as holiday_name
     from days

@@ -44,7 +44,7 @@ from_weekly as (
         volume,
         null::integer as sessions
     from prices
-    where interval = 'weekly' and symbol not in (select symbol from from_daily)
+    where interval = 'weekly' and symbol not in (select from_daily.symbol from from_daily)
 
 ),
 

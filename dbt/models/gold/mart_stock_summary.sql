@@ -150,6 +150,9 @@ select
     latest.adjusted_close,
     latest.split_adjusted_close,
     latest.volume,
+    -- London quotes pence.
+    latest.volume * latest.close / case latest.currency when 'GBX' then 100 else 1 end as traded_value,
+    case latest.currency when 'GBX' then 'GBP' else latest.currency end as traded_value_currency,
     case when latest.interval = 'daily' then latest.simple_return end as day_return,
     latest_weeks.weekly_return,
     latest.return_zscore,

@@ -31,6 +31,12 @@ facts as (
     from {{ ref('fact_adjusted_prices') }}
     group by symbol, interval
 
+),
+
+build as (
+
+    select max(silver_load_id) as silver_load_id from facts
+
 )
 
 select final_bars.symbol, final_bars.interval, final_bars.silver_bars, coalesce(facts.gold_bars, 0) as gold_bars
@@ -44,7 +50,7 @@ left join loads
         and final_bars.interval = loads.interval
         and final_bars.source = loads.source
 left join facts on final_bars.symbol = facts.symbol and final_bars.interval = facts.interval
-cross join (select max(silver_load_id) as silver_load_id from facts) as build
+cross join build
 where
     (sources.source is null or sources.source = final_bars.source)
     and final_bars.silver_bars is distinct from facts.gold_bars

@@ -3,9 +3,16 @@
     Why: a date read wrongly (day for month) can pass for a session, and would stay the latest bar for months.
     A row: a bar, with when it was observed.
 -#}
+with
+
+exchanges as (
+
+    select distinct calendar, timezone from {{ ref('exchange') }}
+
+)
+
 select bars.symbol, bars.interval, bars.price_date, bars.observed_at
 from {{ source('silver', 'price_bar') }} as bars
 inner join {{ ref('dim_stock') }} as stocks on bars.symbol = stocks.symbol
-inner join (select distinct calendar, timezone from {{ ref('exchange') }}) as exchanges
-    on stocks.calendar = exchanges.calendar
+inner join exchanges on stocks.calendar = exchanges.calendar
 where bars.price_date > (bars.observed_at at time zone exchanges.timezone)::date

@@ -13,7 +13,7 @@ changes as (
         symbol,
         price_date,
         close,
-        close is distinct from lag(close) over (partition by symbol order by price_date) as is_change
+        lag(close) over (partition by symbol order by price_date) as previous_close
     from {{ ref('fact_adjusted_prices') }}
     where interval = 'daily'
 
@@ -21,7 +21,10 @@ changes as (
 
 runs as (
 
-    select *, count(*) filter (where is_change) over (partition by symbol order by price_date) as run
+    select
+        *,
+        count(*) filter (where close is distinct from previous_close) over (partition by symbol order by price_date)
+            as run
     from changes
 
 )

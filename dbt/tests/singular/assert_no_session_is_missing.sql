@@ -45,6 +45,6 @@ from gaps
 inner join sessions
     on
         gaps.calendar = sessions.calendar
-        and sessions.session_date > gaps.previous_date
-        and sessions.session_date < gaps.price_date
+        and gaps.previous_date < sessions.session_date
+        and gaps.price_date > sessions.session_date
         and (gaps.interval = 'daily' or sessions.is_last_of_week)

@@ -17,10 +17,17 @@ latest as (
 
 )
 
-select symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor
+select
+    latest.symbol,
+    latest.interval,
+    latest.observed_at,
+    latest.bars_changed,
+    latest.first_date,
+    latest.last_date,
+    latest.largest_factor
 from latest
 where not exists (
-    select *
+    select prices.symbol
     from {{ ref('fact_adjusted_prices') }} as prices
     where
         prices.symbol = latest.symbol

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tools.cluster import argo, images, releases
+import yaml
+from tools.cluster import argo, dotenv, images, mtu, releases
 from tools.cluster.command import Failed
 from tools.cluster.network import LABEL
 from tools.cluster.options import ROOT, Options
@@ -25,13 +26,16 @@ class Machine:
         self.bin = folder / "bin"
         self.bin.mkdir()
         self.asked = folder / "asked"
+        self.told = folder / "told"
+        """What a program was last given at standard input."""
         for name in ("docker", "podman", "kind", "kubectl", "helm"):
             self.plays(name)
 
     def plays(self, name: str, **answers: str) -> None:
         """A program that answers by its second and third word, and fails where it knows no answer."""
         cases = "".join(f"  {words.replace('_', '-')}) printf '%s' '{text}' ;;\n" for words, text in answers.items())
-        script = f'#!/bin/sh\necho "{name} $*" >> {self.asked}\ncase "$1-$2" in\n{cases}  *) exit 1 ;;\nesac\n'
+        told = f'case "$*" in *" -" | *" - "*) cat > {self.told} ;; esac'
+        script = f'#!/bin/sh\necho "{name} $*" >> {self.asked}\n{told}\ncase "$1-$2" in\n{cases}  *) exit 1 ;;\nesac\n'
         path = self.bin / name
         path.write_text(script)
         path.chmod(0o755)
@@ -40,6 +44,13 @@ class Machine:
         labels = {LABEL: "stocks"} if ours else {}
         network = json.dumps([{"Options": {MTU_OPTION: str(mtu)}, "Labels": labels}])
         self.plays("docker", network_inspect=network, network_rm="", network_create="")
+
+    def has_cluster(self, *, on: str) -> None:
+        self.plays("kind", get_clusters="stocks another", delete_cluster="")
+        path = self.bin / "docker"
+        path.write_text(
+            path.read_text().replace("*) exit", f"inspect---format) echo '{json.dumps({on: {}})}' ;; *) exit")
+        )
 
     def run(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `python -m tools.cluster` where only these programs are."""
@@ -58,13 +69,19 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-@pytest.mark.parametrize(("ours", "mend"), [(True, "\n  make down\n"), (False, "docker network rm stocks-kind")])
-def test_up_refuses_a_network_that_is_too_wide_and_says_what_mends_it(ours: bool, mend: str, machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("ours", "told", "mend"),
+    [
+        (True, "has an MTU of 1500, and the way out of this host carries 1400", "make down CLUSTER=stocks"),
+        (False, "is none that `make up` made", "docker network rm stocks-kind"),
+    ],
+)
+def test_up_refuses_a_wrong_network_and_says_what_mends_it(ours: bool, told: str, mend: str, machine: Machine) -> None:
     machine.has_network(1500, ours=ours)
     ended = machine.run("up", MTU="1400")
     assert ended.returncode == 1
-    assert "has an MTU of 1500, and the way out of this host carries 1400" in ended.stderr
-    assert mend in ended.stderr
+    assert told in ended.stderr
+    assert ended.stderr.endswith(f"\n  {mend}\n")
     assert "kind" not in machine.asked.read_text().replace("stocks-kind", "")
 
 
@@ -94,12 +111,26 @@ def test_down_takes_nothing_away_that_up_did_not_make(machine: Machine) -> None:
 
 
 def test_down_takes_away_the_cluster_and_its_network(machine: Machine) -> None:
-    machine.plays("kind", get_clusters="stocks another", delete_cluster="")
     machine.has_network(1400, ours=True)
-    assert machine.run("down").returncode == 0
+    machine.has_cluster(on="stocks-kind")
+    ended = machine.run("down")
+    assert ended.returncode == 0, ended.stderr
     asked = machine.asked.read_text()
     assert "kind delete cluster --name stocks" in asked
     assert "docker network rm stocks-kind" in asked
+
+
+@pytest.mark.parametrize(("network", "ours"), [("kind", False), ("kind", True), ("stocks-kind", False)])
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_cluster_that_up_did_not_make_is_left_alone(command: str, network: str, ours: bool, machine: Machine) -> None:
+    machine.has_network(1400, ours=ours)
+    machine.has_cluster(on=network)
+    ended = machine.run(command, MTU="1400")
+    assert ended.returncode == 1
+    if command == "down" or ours:
+        assert "`make up` did not make the kind cluster stocks" in ended.stderr
+        assert "\n  kind delete cluster --name stocks\n" in ended.stderr
+    assert not any(word in machine.asked.read_text() for word in ("delete", "network rm", "create"))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +163,7 @@ def test_images_are_read_from_manifests_and_the_executor_is_added() -> None:
     manifests = "\n  ".join(("containers:", *lines))
     named = images.named_in(manifests)
     assert named == {"quay.io/argoproj/workflow-controller:v4.1.2", "postgres:18"}
-    assert argo.images(manifests, named) == named | {"quay.io/argoproj/argoexec:v4.1.2"}
+    assert argo.images(manifests) == named | {"quay.io/argoproj/argoexec:v4.1.2"}
 
 
 def test_workflows_name_the_images_that_up_builds() -> None:
@@ -144,9 +175,109 @@ def test_workflows_name_the_images_that_up_builds() -> None:
 def test_only_the_image_of_a_chart_starts_its_pods_again(
     chart: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.plays("helm", **{"--kube-context_kind-stocks": "[]"})
+    machine.plays("helm", **{"--kube-context_kind-stocks": ""})
     monkeypatch.setenv("PATH", f"{machine.bin}:/usr/bin:/bin")
-    built = {"stocks-pipeline:1": "sha256:p", "stocks-dbt:1": "sha256:d", "stocks-dashboard:1": "sha256:w"}
-    assert releases.install(Options(), chart, built) == "installed"
-    expected = {"stocks": {"sampleApi.podAnnotations.image=sha256:p"}, "dashboard": {"podAnnotations.image=sha256:w"}}
-    assert set(re.findall(r"--set-string (\S+)", machine.asked.read_text())) == expected.get(chart, set())
+    built = {f"stocks-{name}:{images.version()}": f"sha256:{name}" for name in images.OURS}
+    told = releases.values(chart, built, {})
+    assert releases.install(Options(values="mine.yaml"), chart, told) == "deployed"
+    expected = {"stocks": {"sha256:pipeline"}, "dashboard": {"sha256:dashboard"}}
+    assert set(re.findall(r"sha256:\w+", machine.told.read_text())) == expected.get(chart, set())
+    # The user's own values come last, which is first with Helm.
+    assert ("--values - --values mine.yaml" in machine.asked.read_text()) == (chart == "stocks")
+
+
+def node_has(image: str, digest: str) -> str:
+    """The node's answer to `crictl images`, with kind's name for what it loaded."""
+    other = {"id": "sha256:" + "0" * 64, "repoTags": ["registry.k8s.io/pause:3.10"], "repoDigests": []}
+    loaded = [f"docker.io/library/import-2026-11-24@{digest}"]
+    return json.dumps({"images": [other, {"id": "sha256:" + "1" * 64, "repoTags": [image], "repoDigests": loaded}]})
+
+
+@pytest.mark.parametrize(
+    ("local", "loaded"),
+    [
+        ("sha256:" + "1" * 64, False),  # Docker's own store
+        ("1" * 64, False),  # Podman
+        ("sha256:" + "2" * 64, False),  # Docker over containerd
+        ("sha256:" + "3" * 64, True),
+    ],
+)
+@pytest.mark.parametrize("image", ["stocks-dbt:1", "rustfs/rustfs:1", "quay.io/argoproj/argoexec:v4"])
+def test_images_that_the_node_has_are_not_loaded(
+    image: str, local: str, loaded: bool, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{machine.bin}:/usr/bin:/bin")
+    in_full = {"stocks-dbt:1": "docker.io/library/stocks-dbt:1", "rustfs/rustfs:1": "docker.io/rustfs/rustfs:1"}
+    answer = node_has(in_full.get(image, image), "sha256:" + "2" * 64)
+    machine.plays("docker", **{"exec_stocks-control-plane": answer, "image_inspect": local})
+    machine.plays("kind", **{"load_docker-image": ""})
+    assert images.load(Options(), [image]) == f"{int(loaded)} of 1 were new to the node"
+    assert (f"kind load docker-image --name stocks {image}" in machine.asked.read_text()) == loaded
+
+
+DOTENV = """
+# ALPHAVANTAGE_API_KEY=old
+export ALPHAVANTAGE_API_KEY = "A1" # mine
+TIINGO_API_KEY='t 2'
+STOCKS_SERIES=weekly_adjusted
+STOCKS_SAMPLE_AS_OF=2005-02-25
+STOCKS_SOURCE=
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "keys", "values"),
+    [
+        ({}, {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "t 2"}, {"source": "alphavantage"}),
+        (
+            {"STOCKS_SOURCE": "tiingo", "TIINGO_API_KEY": "T7"},
+            {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "T7"},
+            {},
+        ),
+        ({"STOCKS_SOURCE": "sample"}, {}, {}),
+    ],
+)
+def test_keys_reach_the_cluster_by_standard_input_alone(
+    environment: dict[str, str],
+    keys: dict[str, str],
+    values: dict[str, str],
+    machine: Machine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / ".env").write_text(DOTENV)
+    machine.plays("kubectl", **{"--context_kind-stocks": ""})
+    monkeypatch.setenv("PATH", f"{machine.bin}:/usr/bin:/bin")
+    settings = dotenv.read(tmp_path / ".env", environment)
+    expected = {"source": environment.get("STOCKS_SOURCE"), "series": "weekly_adjusted"} | values
+    assert dotenv.values(settings) == expected | ({"provider": {"existingSecret": True}} if keys else {})
+    said = dotenv.install(Options(), settings)
+    assert machine.told.exists() == bool(keys)
+    if keys:
+        secret = json.loads(machine.told.read_text())
+        assert (secret["metadata"]["name"], secret["stringData"]) == ("stocks-provider", keys)
+        assert not any(key in said + machine.asked.read_text() for key in keys.values())
+
+
+def test_without_a_file_or_a_key_the_chart_says_what_is_taken(tmp_path: Path) -> None:
+    settings = dotenv.read(tmp_path / ".env", {})
+    assert dotenv.values(settings) == {}
+    assert dotenv.install(Options(), settings) == "no key"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xff\xfe")
+    with pytest.raises(Failed, match="it must be a text file"):
+        dotenv.read(tmp_path / ".env", {})
+
+
+def test_probe_is_what_kubernetes_takes(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"mtu": 1400, "full": True, "larger": False, "seconds": 0.1}
+    machine.plays("kubectl", **{"--context_kind-stocks": json.dumps(found)})
+    monkeypatch.setenv("PATH", f"{machine.bin}:/usr/bin:/bin")
+    assert mtu.probe(Options(), "172.18.0.1") == found
+    policy, pod = yaml.safe_load_all(machine.told.read_text())
+    assert policy["spec"]["egress"] == [{"to": [{"ipBlock": {"cidr": "172.18.0.1/32"}}]}]
+    (container,) = pod["spec"]["containers"]
+    compile(container["command"][2], "probe.py", "exec")
+    assert container["command"][3:] == ["172.18.0.1", "http://rustfs:9000"]

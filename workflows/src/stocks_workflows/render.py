@@ -8,7 +8,7 @@ from pathlib import Path
 
 from argodbt.dbt import Dbt
 from argodbt.manifest import Manifest
-from stocks.universe import project_folder
+from stocks.settings import project_folder
 from stocks_workflows.templates import daily, gold, ingest, replay
 
 HEADER = "# Written by `make generate` from workflows/src and dbt/: change it there.\n"

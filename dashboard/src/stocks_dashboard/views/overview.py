@@ -1,4 +1,4 @@
-"""Overview: the latest values of all symbols."""
+"""Overview: the latest values of the symbols that are looked for."""
 
 from __future__ import annotations
 
@@ -17,15 +17,13 @@ _ORDERS = {
     "range": "Highest in 52-week range",
     "volatility": "Most volatile",
     "drawdown": "Furthest below peak",
-    "value": "Most traded value",
+    "value": "Most traded value, by currency",
 }
 
 
 def page() -> None:
     """Draws the page."""
-    head(
-        "Overview", "The latest bar of every symbol, measured on adjusted closes. Choose rows to open or compare them."
-    )
+    head("Overview", "The latest bar of each symbol, measured on adjusted closes. Choose rows to open or compare them.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.text_input(
             "Search",
@@ -88,6 +86,12 @@ def _table(found: pl.DataFrame) -> None:
         "volatility_52w": st.column_config.NumberColumn("Volatility", format="%.1f %%", help="A year, of 52 weeks"),
         "drawdown": st.column_config.NumberColumn("Below peak", format="%.1f %%"),
         "volume": st.column_config.NumberColumn("Volume", format="compact", help="Shares of the latest bar"),
+        "traded_value": st.column_config.NumberColumn(
+            "Traded value",
+            format="compact",
+            help="Shares of the latest bar times its close, in the currency beside it; ranked within that currency",
+        ),
+        "traded_value_currency": st.column_config.TextColumn("in"),
         "last_date": st.column_config.DateColumn("Latest bar"),
         "company_name": st.column_config.TextColumn("Company"),
         "sector": st.column_config.TextColumn("Sector"),

@@ -6,6 +6,7 @@ same names; a test compares them.
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Literal, cast
@@ -104,3 +105,24 @@ def load_settings(*, series: str = "") -> Settings:
         raise ConfigError(f"Wrong settings: {wrong}.", hint="See .env.example.") from None
     except (UnicodeDecodeError, OSError):
         raise ConfigError("The file .env can't be read.", hint="It must be a text file in UTF-8.") from None
+
+
+def project_folder() -> Path:
+    """The dbt project: DBT_PROJECT_DIR where it is set, else the nearest dbt/ above the working directory or the code.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if configured := os.environ.get("DBT_PROJECT_DIR"):  # noqa: TID251 -- this is the place
+        folder = Path(configured).absolute()
+        if (folder / "dbt_project.yml").is_file():
+            return folder
+        raise ConfigError(f"DBT_PROJECT_DIR names {folder}, which holds no dbt_project.yml.")
+    for start in (Path.cwd(), Path(__file__)):
+        for parent in (start, *start.parents):
+            if (parent / "dbt" / "dbt_project.yml").is_file():
+                return parent / "dbt"
+    raise ConfigError(
+        "No dbt project was found above the working directory.",
+        hint="Set DBT_PROJECT_DIR to the folder that holds dbt_project.yml.",
+    )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 from stocks.errors import ConfigError
+from stocks.settings import project_folder
 
 # A share class is set off by "-" (BRK-B) or "." (BRK.B), an exchange by ".LON" and the like.
 _SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9.\-]{0,18}[A-Z0-9])?")
@@ -31,27 +30,6 @@ class Company:
     """The last day on which the symbol was this company's; None while it still is."""
     source: str = ""
     """The source whose bars gold takes where it has any; where empty, the order of STOCKS_SOURCE says which."""
-
-
-def project_folder() -> Path:
-    """The dbt project: DBT_PROJECT_DIR where it is set, else the nearest dbt/ above the working directory or the code.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    if configured := os.environ.get("DBT_PROJECT_DIR"):
-        folder = Path(configured).absolute()
-        if (folder / "dbt_project.yml").is_file():
-            return folder
-        raise ConfigError(f"DBT_PROJECT_DIR names {folder}, which holds no dbt_project.yml.")
-    for start in (Path.cwd(), Path(__file__)):
-        for parent in (start, *start.parents):
-            if (parent / "dbt" / "dbt_project.yml").is_file():
-                return parent / "dbt"
-    raise ConfigError(
-        "No dbt project was found above the working directory.",
-        hint="Set DBT_PROJECT_DIR to the folder that holds dbt_project.yml.",
-    )
 
 
 def read_seed(name: str) -> list[dict[str, str]]:

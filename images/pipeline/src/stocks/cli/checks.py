@@ -14,8 +14,8 @@ from stocks.bronze import open_bronze
 from stocks.cli.running import open_warehouse
 from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
 from stocks.providers import Provider, in_force, key_of, open_sources
-from stocks.settings import Settings
-from stocks.universe import companies, project_folder
+from stocks.settings import Settings, project_folder
+from stocks.universe import companies
 from stocks.warehouse import Role
 from stocks.warehouse.budget import request_budget
 

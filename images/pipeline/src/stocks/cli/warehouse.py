@@ -91,7 +91,7 @@ def env(
         variables = {**environment(login), "STOCKS_WAREHOUSE_URL": login.url}
         if context.args:
             command = [_beside_python(context.args[0]), *context.args[1:]]
-            ended = subprocess.run(command, env={**os.environ, **variables}, check=False)
+            ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
             raise typer.Exit(ended.returncode)
         if is_embedded:
             server.keep_running()

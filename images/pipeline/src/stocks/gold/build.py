@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from stocks.errors import ConfigError
-from stocks.universe import project_folder
+from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from stocks.settings import load_settings
-from stocks.universe import project_folder
+from stocks.settings import load_settings, project_folder
 from stocks.warehouse.connection import Connection, Role, Warehouse
 
 
