@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.sources import open_source
 
 from stocks.bronze import Bronze, ObjectKey
+from stocks.bronze.extract import batches, extract, plan
 from stocks.bronze.folder_store import FolderStore
 from stocks.errors import (
     ConfigError,
@@ -24,13 +25,15 @@ from stocks.errors import (
     StoreUnavailable,
     UnknownSymbol,
 )
-from stocks.pipeline import Outcome, batches, commit, extract, normalize, plan, replay
+from stocks.outcome import Outcome
 from stocks.providers import Answer, Endpoint, Source
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
 from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.settings import Settings
 from stocks.universe import listed
 from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.due import unseen as commit
+from stocks.warehouse.normalize import normalize, replay
 
 MONDAY_EVENING = datetime(2024, 5, 13, 23, 0, tzinfo=UTC)
 TUESDAY_NOON = datetime(2024, 5, 14, 16, 0, tzinfo=UTC)

@@ -154,7 +154,7 @@ def plan(
     batch_size: Annotated[int, "Tickers in a batch; 0: all in one."] = 1,
 ) -> Outcome:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
-    from stocks.pipeline import batches, plan
+    from stocks.bronze.extract import batches, plan
     from stocks.providers import Unlimited, open_sources
 
     with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
@@ -165,18 +165,18 @@ def plan(
 
 def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overview: Overview = False) -> Outcome:
     """Fetch answers from the provider into bronze."""
-    from stocks import pipeline
+    from stocks.bronze.extract import extract, plan
 
-    chosen = pipeline.plan(means.sources, parse_symbols(tickers))
-    return pipeline.extract(means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview)
+    chosen = plan(means.sources, parse_symbols(tickers))
+    return extract(means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview)
 
 
 def normalize(means: Means, *, tickers: Held = "") -> Outcome:
     """Load what bronze holds and silver has not seen yet."""
-    from stocks import pipeline
+    from stocks.warehouse.normalize import normalize
 
     chosen = parse_symbols(tickers) or means.bronze.symbols()
-    return pipeline.normalize(means.bronze, means.warehouse, chosen, report=means.report)
+    return normalize(means.bronze, means.warehouse, chosen, report=means.report)
 
 
 def commit(
@@ -224,10 +224,10 @@ def gold(
 
 def replay(means: Means, *, as_of: AsOf = "", tickers: Held = "") -> Outcome:
     """Build silver again from bronze, with no request to the provider."""
-    from stocks import pipeline
+    from stocks.warehouse.normalize import replay
 
     chosen = parse_symbols(tickers) or means.bronze.symbols()
-    return pipeline.replay(means.bronze, means.warehouse, chosen, as_of=moment(as_of), report=means.report)
+    return replay(means.bronze, means.warehouse, chosen, as_of=moment(as_of), report=means.report)
 
 
 def report(
