@@ -140,5 +140,6 @@ def test_an_image_has_no_compiler_and_no_write_access(image: str) -> None:
 
 
 def test_what_an_image_runs_starts_on_a_read_only_disk(image: str) -> None:
-    program = "streamlit" if "dashboard" in image else "stocks"
-    assert re.search(r"\d+\.\d+", inside(image, program, image, "--version"))
+    programs = {"dashboard": ("streamlit",), "dbt": ("argodbt", "stocks"), "pipeline": ("stocks",)}
+    for program in programs[image.partition(":")[0].removeprefix("stocks-")]:
+        assert re.search(r"\d+\.\d+", inside(image, program, image, "--version"))

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -32,6 +32,7 @@ from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.settings import Settings
 from stocks.universe import listed
 from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.due import Unseen, fingerprint
 from stocks.warehouse.due import unseen as commit
 from stocks.warehouse.normalize import normalize, replay
 
@@ -446,8 +447,37 @@ class TestCommit:
         replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
         assert commit(warehouse).bars_changed == 1
 
+    def test_gold_is_due_for_all_that_it_would_see_and_for_another_project(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=False)  # nothing was ever loaded
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == Unseen(bars_changed=1, gold_due=True)
+        self.publish(warehouse, published=True)
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=False)
+        put(bronze, "IBM", overview("IBM"), MONDAY_EVENING, OVERVIEW)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+        self.publish(warehouse, published=True)
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: -1}), TUESDAY_EVENING)
+        assert normalize(bronze, warehouse, ["IBM"], report=Listener()).counts.rejected == 1
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+        self.publish(warehouse, published=True, project="another")
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+
+    def test_gold_is_due_where_a_replay_leaves_less_than_it_has_seen(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        self.publish(warehouse, published=True)
+        replay(bronze, warehouse, ["IBM"], as_of=MONDAY_EVENING - timedelta(days=9), report=Listener())
+        assert bars(warehouse) == []
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+
     @staticmethod
-    def publish(warehouse: Warehouse, *, published: bool) -> None:
+    def publish(warehouse: Warehouse, *, published: bool, project: str = "") -> None:
         with warehouse.connect(Role.WRITER) as connection:
             connection.execute(
                 """
@@ -455,8 +485,8 @@ class TestCommit:
                     insert into ops.run (run_id, command) values (gen_random_uuid(), 'test') returning run_id
                 )
                 insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, published_at)
-                select run_id, (select max(load_id) from ops.bronze_object), 'x', false, case when %s then now() end
+                select run_id, (select max(load_id) from ops.bronze_object), %s, false, case when %s then now() end
                 from run
                 """,
-                [published],
+                [project or fingerprint(), published],
             )
