@@ -27,7 +27,9 @@ def _warehouse(role: str) -> SecretEnv:
 
 
 OWNER = _warehouse("owner")
-_KEY = _secret("ALPHAVANTAGE_API_KEY", "stocks-provider", optional=True)  # the sample needs none
+_KEYS = tuple(  # the sample needs none
+    _secret(variable, "stocks-provider", optional=True) for variable in ("ALPHAVANTAGE_API_KEY", "TIINGO_API_KEY")
+)
 _BRONZE = (_secret("AWS_ACCESS_KEY_ID", "bronze-writer"), _secret("AWS_SECRET_ACCESS_KEY", "bronze-writer"))
 
 
@@ -48,8 +50,8 @@ class Pod:
 
 
 PODS = {
-    "plan": Pod(secrets=(_warehouse("writer"), _KEY), memory="128Mi", minutes=5),
-    "extract": Pod(secrets=(_warehouse("writer"), _KEY, *_BRONZE), memory="128Mi", minutes=60),
+    "plan": Pod(secrets=(_warehouse("writer"),), memory="128Mi", minutes=5),
+    "extract": Pod(secrets=(_warehouse("writer"), *_KEYS, *_BRONZE), memory="128Mi", minutes=60),
     "normalize": Pod(secrets=(_warehouse("writer"), *_BRONZE), memory="256Mi", minutes=60),
     "commit": Pod(
         secrets=(_warehouse("writer"),),
