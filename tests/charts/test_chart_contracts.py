@@ -41,11 +41,10 @@ def test_the_settings_understand_the_configmap(scenario: str, monkeypatch: pytes
         assert isinstance(value, str)
         monkeypatch.setenv(name, value)
     settings = Settings(_env_file=None)
-    expected = {
-        "default": "https://www.alphavantage.co/query",
-        "sample-api": "http://sample-api:8089/query",
-    }.get(scenario, "https://www.alphavantage.co/query")
-    assert settings.stocks_provider_url == expected
+    assert settings.stocks_provider_url == ("http://sample-api:8089/query" if scenario == "sample-api" else None)
+    assert settings.sources == {"alphavantage": ("alphavantage", "tiingo"), "existing": ("alphavantage",)}.get(
+        scenario, ("sample",)
+    )
     assert settings.store_url.startswith("s3://")
 
 
