@@ -127,10 +127,10 @@ $(VENV)/bin/python:
 	  echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu, apt-get install python3-venv." >&2; exit 1; }
 
 # Each stamp is newer than what it was made from; a changed lock installs again.
-$(VENV)/local: requirements/local.txt images/pipeline/pyproject.toml | $(VENV)/bin/python
+$(VENV)/local: requirements/local.txt images/dbt/pyproject.toml images/pipeline/pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what the pipeline needs, from requirements/local.txt"
 	@$(PIP) install --no-deps --require-hashes -r requirements/local.txt
-	@$(PIP) install --no-deps --no-build-isolation --editable images/pipeline
+	@$(PIP) install --no-deps --no-build-isolation --editable images/dbt --editable images/pipeline
 	@touch $@
 
 $(VENV)/dashboard: requirements/dashboard.txt dashboard/pyproject.toml $(VENV)/local

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 from tests.instance import Instance
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 from stocks.warehouse import Warehouse
 from stocks.warehouse.migrate import migrate
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stocks.local.instance import open_warehouse
+from stocks.cli.running import open_warehouse
 from stocks.settings import Settings
 from stocks.warehouse.query import read
 
@@ -56,8 +56,12 @@ class Instance:
 
     def stocks(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs `stocks` to its end."""
+        return self.run("stocks", *arguments, **variables)
+
+    def run(self, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a package's command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "stocks", *arguments],
+            [sys.executable, "-m", program, *arguments],
             env={**self.environment, **variables},
             cwd=self.state.parent,  # no .env there
             capture_output=True,

@@ -42,14 +42,15 @@ def listed(name: str) -> list[str]:
 
 def problems() -> list[str]:
     """A line for each requirement that a lock does not satisfy, and for each lock that names an address."""
-    pipeline, dashboard, workflows = (project(path) for path in ("images/pipeline", "dashboard", "workflows"))
+    members = ("images/pipeline", "images/dbt", "dashboard", "workflows")
+    pipeline, argodbt, dashboard, workflows = map(project, members)
     needed, extras = pipeline["dependencies"], pipeline["optional-dependencies"]
     wanted = {
         "pipeline": [*needed, *extras["sample"], *extras["cluster"]],
-        "dbt": [*needed, *extras["gold"]],
+        "dbt": [*needed, *extras["gold"], *argodbt["dependencies"]],
         "local": [*needed, *chain(*extras.values())],
         "dashboard": dashboard["dependencies"],
-        "workflows": [*needed, *workflows["dependencies"]],
+        "workflows": [*needed, *workflows["dependencies"], *argodbt["optional-dependencies"]["hera"]],
         "build": listed("build"),
         "dev": listed("dev"),
     }
@@ -59,7 +60,7 @@ def problems() -> list[str]:
         versions = locked(name)
         for text in requirements:
             requirement = Requirement(text)
-            if requirement.name == "stocks":  # installed from its checkout
+            if requirement.name in {"argodbt", "stocks"}:  # installed from their checkouts
                 continue
             version = versions.get(canonicalize_name(requirement.name))
             if version is None or version not in requirement.specifier:

@@ -11,16 +11,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "images/pipeline/pyproject.toml"
+# Installed from their checkouts.
+OURS = ["--no-emit-package", "argodbt", "--no-emit-package", "stocks"]
 # The sample's package reads its other data with these: 240 MB that nothing here imports.
 UNUSED = [word for package in ("icalendar", "numpy", "pandas", "shapely") for word in ("--no-emit-package", package)]
 # Each lock keeps the versions of those that it names last, so that one environment can hold them all.
 LOCKS: tuple[tuple[str, list[str], list[str]], ...] = (
     ("pipeline", [PROJECT, "--extra", "sample", "--extra", "cluster", *UNUSED], []),
-    ("dbt", [PROJECT, "--extra", "gold"], ["pipeline"]),
-    ("local", [PROJECT, "--extra", "local", *UNUSED], ["pipeline", "dbt"]),
+    ("dbt", [PROJECT, "--extra", "gold", *OURS], ["pipeline"]),
+    ("local", [PROJECT, "--extra", "local", *OURS, *UNUSED], ["pipeline", "dbt"]),
     ("dashboard", ["dashboard/pyproject.toml"], ["local"]),
     ("build", ["requirements/build.in"], ["local"]),
-    ("workflows", ["workflows/pyproject.toml", "--no-emit-package", "stocks"], ["local", "dashboard"]),
+    ("workflows", ["workflows/pyproject.toml", *OURS], ["local", "dashboard"]),
     ("dev", ["requirements/dev.in"], ["local", "dashboard", "workflows"]),
 )
 OPTIONS = (

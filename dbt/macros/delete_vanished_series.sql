@@ -7,7 +7,7 @@
     using (
         select symbol, interval from {{ this }}
         except
-        select symbol, interval from {{ source('silver', 'price_bar') }} where is_final
+        select symbol, interval from {{ ref('series_source') }}
     ) as vanished
     where prices.symbol = vanished.symbol and prices.interval = vanished.interval
 {%- endmacro %}

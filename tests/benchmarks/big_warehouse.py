@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 import polars as pl
 
-from stocks.local.instance import open_warehouse
+from stocks.cli.running import open_warehouse
 from stocks.settings import Settings
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse import Role

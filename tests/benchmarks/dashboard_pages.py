@@ -28,7 +28,7 @@ from tests.dashboard.gate import Gate, gated
 from tests.dashboard.serving import CHROMIUM, OPTIONS, serving
 from websockets.asyncio.client import connect
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 VISITORS = 10
 ROUNDS = 20

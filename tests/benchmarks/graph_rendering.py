@@ -18,9 +18,9 @@ from typing import Any
 
 import yaml
 
-from stocks.gold.graph import Granularity, graph_of
-from stocks.gold.manifest import SCHEMA, read_manifest
-from stocks_workflows.dbt_project import template_of
+from argodbt.graph import Granularity, graph_of
+from argodbt.manifest import SCHEMA, read_manifest
+from argodbt.templates import DbtPods, template_of
 
 LARGEST_WORKFLOW = 1 << 20  # bytes of JSON that Argo takes (MAX_WORKFLOW_SIZE), the status included
 
@@ -86,7 +86,8 @@ def main(arguments: list[str]) -> None:
             edges = sum(len(task.after) for task in graph.tasks)
             print(f"{granularity:>7}: {len(graph.tasks):4} tasks, {edges:4} edges in {took:.3f} s")
         start = process_time()
-        text = template_of(project, name="", namespace="", image="", service_account="", secrets=[])
+        pods = DbtPods.of_project(project, name="", image="", secrets=[], hooks="")
+        text = template_of(project, pods, namespace="", service_account="")
         took = process_time() - start
         size = len(json.dumps(yaml.load(text, yaml.CSafeLoader), separators=(",", ":")))
         print(f"WorkflowTemplate: {size / LARGEST_WORKFLOW:.0%} of the largest workflow, in {took:.3f} s")

@@ -14,12 +14,13 @@ from time import perf_counter
 
 import polars as pl
 
-from stocks.silver import parse_series
-from stocks.silver.decode import decode, name_of
-from stocks.source import Endpoint
+from stocks.providers import PROVIDERS
+from stocks.providers.alphavantage.answers import DAILY, SERIES_KEYS
+from stocks.providers.alphavantage.decode import decode, name_of
+from stocks.silver import ParsedSeries, judge_series
 from stocks.trading_calendar import calendar_of
 
-DAILY = Endpoint.DAILY_ADJUSTED
+ALPHA_VANTAGE = PROVIDERS["alphavantage"]
 BARS_A_PAYLOAD = 6_500  # 26 years of sessions
 ROUNDS = 3
 
@@ -41,17 +42,29 @@ def payload(bars: int) -> bytes:
         for place, day in enumerate(days)
     }
     meta = {"1. Information": "Daily Time Series with Splits and Dividend Events", "2. Symbol": "IBM"}
-    return json.dumps({"Meta Data": meta, DAILY.series_key: dict(reversed(rows.items()))}).encode()
+    return json.dumps({"Meta Data": meta, SERIES_KEYS[DAILY]: dict(reversed(rows.items()))}).encode()
 
 
 def dictionary_a_bar(body: bytes) -> pl.DataFrame:
     """The plain way: a dictionary a bar, every number converted by hand."""
-    series = json.loads(body)[DAILY.series_key]
+    series = json.loads(body)[SERIES_KEYS[DAILY]]
     return pl.DataFrame(
         [
             {"date_text": day, **{name_of(label): float(text) for label, text in row.items()}}
             for day, row in series.items()
         ]
+    )
+
+
+def judged(body: bytes) -> ParsedSeries:
+    """Silver's way from the payload to the bars."""
+    return judge_series(
+        ALPHA_VANTAGE.read(body, DAILY),
+        symbol="IBM",
+        interval="daily",
+        observed_at=datetime.now(UTC),
+        calendar=calendar_of("IBM"),
+        adjustment=ALPHA_VANTAGE.adjustment,
     )
 
 
@@ -69,14 +82,11 @@ def best_of(rounds: int, work: Callable[[], object]) -> float:
 def main(bars: int) -> None:
     """Prints the seconds of each way and how many times faster silver's is."""
     body, count = payload(BARS_A_PAYLOAD), -(-bars // BARS_A_PAYLOAD)
-    judged = {
-        "symbol": "IBM", "endpoint": DAILY, "observed_at": datetime.now(UTC), "calendar": calendar_of("IBM")
-    }  # fmt: skip
-    assert len(parse_series(body, **judged).bars) == BARS_A_PAYLOAD  # type: ignore[arg-type]
+    assert len(judged(body).bars) == BARS_A_PAYLOAD
     ways: dict[str, Callable[[], object]] = {
         "a dictionary a bar": lambda: [dictionary_a_bar(body) for _ in range(count)],
-        "decode": lambda: [decode(body, DAILY.series_key) for _ in range(count)],
-        "decode, judge and type": lambda: [parse_series(body, **judged) for _ in range(count)],  # type: ignore[arg-type]
+        "decode": lambda: [decode(body, SERIES_KEYS[DAILY]) for _ in range(count)],
+        "decode, judge and type": lambda: [judged(body) for _ in range(count)],
     }
     seconds = {name: best_of(ROUNDS, work) for name, work in ways.items()}
     print(f"{count * BARS_A_PAYLOAD:,} bars in {count} payloads of {len(body) / 1e6:.1f} MB, best of {ROUNDS}")

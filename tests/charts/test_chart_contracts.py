@@ -11,8 +11,7 @@ import pytest
 import yaml
 from tests.charts.rendering import CHARTS, DEFAULTS, ROOT, containers, named, pods, render
 
-from stocks.gold import BUILD_SCHEMA
-from stocks.gold.dbt import environment
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
 
@@ -42,11 +41,10 @@ def test_the_settings_understand_the_configmap(scenario: str, monkeypatch: pytes
         assert isinstance(value, str)
         monkeypatch.setenv(name, value)
     settings = Settings(_env_file=None)
-    expected = {
-        "default": "https://www.alphavantage.co/query",
-        "sample-api": "http://sample-api:8089/query",
-    }.get(scenario, "https://www.alphavantage.co/query")
-    assert settings.stocks_provider_url == expected
+    assert settings.stocks_provider_url == ("http://sample-api:8089/query" if scenario == "sample-api" else None)
+    assert settings.sources == {"alphavantage": ("alphavantage", "tiingo"), "existing": ("alphavantage",)}.get(
+        scenario, ("sample",)
+    )
     assert settings.store_url.startswith("s3://")
 
 

@@ -136,9 +136,10 @@ def test_what_opens_a_volume_stays_as_long_as_it(chart: str) -> None:
         ("rustfs", ["auth.accessKey="]),
         ("rustfs", ["extraEnv[0].name=RUSTFS_SECRET_KEY"]),
         ("stocks", ["source=alphavantage"]),
-        ("stocks", ["source=alphavantage", "provider.apiKey="]),
-        ("stocks", ["source=alphavantage", "provider.apiKey=demo"]),
-        ("stocks", ["provider.apiKey=ABCDEF0123456789", "provider.existingSecret=true"]),
+        ("stocks", ["source=tiingo"]),
+        ("stocks", ["source=alphavantage", "provider.apiKeys.ALPHAVANTAGE_API_KEY="]),
+        ("stocks", ["source=alphavantage", "provider.apiKeys.ALPHAVANTAGE_API_KEY=demo"]),
+        ("stocks", ["provider.apiKeys.TIINGO_API_KEY=ABCDEF0123456789", "provider.existingSecret=true"]),
         ("dashboard", ["warehouse.existingSecret="]),
     ],
 )

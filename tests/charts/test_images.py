@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from tests.charts.rendering import ROOT
 
-from stocks.gold import BUILD_SCHEMA
-from stocks.gold.dbt import environment
+from stocks.gold import BUILD_SCHEMA, environment
 from stocks.warehouse import Warehouse
 
 DOCKERFILES = sorted((ROOT / "images").glob("*/Dockerfile"))
@@ -141,5 +140,6 @@ def test_an_image_has_no_compiler_and_no_write_access(image: str) -> None:
 
 
 def test_what_an_image_runs_starts_on_a_read_only_disk(image: str) -> None:
-    program = "streamlit" if "dashboard" in image else "stocks"
-    assert re.search(r"\d+\.\d+", inside(image, program, image, "--version"))
+    programs = {"dashboard": ("streamlit",), "dbt": ("argodbt", "stocks"), "pipeline": ("stocks",)}
+    for program in programs[image.partition(":")[0].removeprefix("stocks-")]:
+        assert re.search(r"\d+\.\d+", inside(image, program, image, "--version"))

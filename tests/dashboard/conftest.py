@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from tests.dashboard.serving import APP
 from tests.instance import Instance
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 SECONDS = 60
 

@@ -18,12 +18,13 @@ from psycopg import sql
 from stocks import pipeline
 from stocks.bronze import open_bronze
 from stocks.cli.report import JsonReporter
-from stocks.gold.dbt import environment
+from stocks.gold import environment
 from stocks.local.postgres import EmbeddedPostgres
 from stocks.settings import Settings
-from stocks.source import Endpoint, Unlimited, open_source
-from stocks.warehouse import Warehouse
+from tests.sources import open_source
+from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.migrate import migrate
+from stocks.warehouse.sources import write_sources
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +77,12 @@ def sample_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
     warehouse = Warehouse(dsn)
     migrate(warehouse)
     bronze = open_bronze(Settings(_env_file=None, stocks_state_dir=folder))
-    with open_source(Settings(_env_file=None, stocks_source="sample"), Unlimited()) as source:
-        tickers = pipeline.plan(source)
-        pipeline.extract(source, bronze, tickers, endpoints=[Endpoint.DAILY_ADJUSTED], report=JsonReporter())
+    with open_source(Settings(_env_file=None, stocks_source="sample")) as source:
+        tickers = pipeline.plan([source])
+        pipeline.extract([source], bronze, tickers, report=JsonReporter())
     assert not pipeline.normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
+    with warehouse.connect(Role.WRITER) as connection:
+        write_sources(connection, ["sample"])
     made = SampleWarehouse(dsn=dsn, schema="gold", target=folder / "target")
     assert {status for status, _ in made.dbt("build").values()} <= {"success", "pass", "warn", "no-op"}
     return made

@@ -6,9 +6,9 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from tests.unit.gold.random_projects import ancestors
+from tests.argodbt.random_projects import ancestors
 
-from stocks.gold.graph import Graph
+from argodbt.graph import Graph
 
 Pairs = set[tuple[str, str]]
 """A node, and one that ran before it began."""

@@ -47,8 +47,8 @@ set (open, high, low, close, adjusted_close) = (600, 600, 600, 600, 600 * adjust
 where symbol = 'STILL' and price_date between '2012-06-04' and '2012-06-08';
 update silver.price_bar set volume = 0 where symbol = 'IDLE' and price_date = '2012-06-01';
 insert into silver.restatement values
-    ('RESTATED', 'daily', '2013-03-01 23:00Z', 9, '2012-03-01', '2013-02-28', 0.9, 'spoiled/RESTATED'),
-    ('IBM', 'daily', '2013-02-06 23:00Z', 9, '2000-03-01', '2013-02-05', 0.9, 'good/IBM');
+    ('RESTATED', 'daily', '2013-03-01 23:00Z', 9, '2012-03-01', '2013-02-28', 0.9, 'spoiled/RESTATED', 'sample'),
+    ('IBM', 'daily', '2013-02-06 23:00Z', 9, '2000-03-01', '2013-02-05', 0.9, 'good/IBM', 'sample');
 delete from silver.price_bar where symbol = 'STALE' and price_date = '2013-03-01';
 update ops.bronze_object set bars_rejected = 3 where bronze_key = 'spoiled/REJECTS';
 """

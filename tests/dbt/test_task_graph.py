@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from tests.dbt import lineage
 
-from stocks.gold.graph import Granularity, Graph, graph_of
-from stocks.gold.manifest import read_manifest
+from argodbt.graph import Granularity, Graph, graph_of
+from argodbt.manifest import read_manifest
 from stocks.settings import project_folder
 
 

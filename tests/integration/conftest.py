@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 from stocks.warehouse import Warehouse
 
 NewDatabase = Callable[[], AbstractContextManager[Warehouse]]

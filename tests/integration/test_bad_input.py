@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from tests.instance import Instance, events
 
-from stocks.source.sample import Sample
-from stocks.source.sample_api import Faults, SampleApi, running
+from stocks.providers.sample.api import Faults, SampleApi, running
+from stocks.providers.sample.data import Sample
 
 KEY = "S3CRETKEY0123456"
 

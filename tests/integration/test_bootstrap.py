@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError, WarehouseUnavailable
-from stocks.local.postgres import EmbeddedPostgres
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.bootstrap import bootstrap
 from stocks.warehouse.migrate import migrate

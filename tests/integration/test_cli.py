@@ -7,6 +7,7 @@ import io
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 from tests.instance import Instance
@@ -52,9 +53,9 @@ def test_steps_one_by_one_give_what_a_run_gives(instance: Instance, sample_insta
     for step in ("extract", "normalize"):
         ended = instance.stocks(step, "--json")
         assert ended.returncode == 0, ended.stdout
-    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 12154}
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 12154, "gold_due": True}
     assert instance.stocks("gold", "--if-changed", "--json").returncode == 0
-    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 0}
+    assert json.loads(instance.stocks("commit").stdout) == {"bars_changed": 0, "gold_due": False}
     assert instance.gold() == sample_instance.gold()
 
 
@@ -110,3 +111,22 @@ def test_nothing_to_build_is_not_built(instance: Instance) -> None:
     ended = instance.stocks("run", "--tickers", "NOPE", "--json")
     assert ended.returncode == 65
     assert instance.query("select count(*) from ops.gold_build") == ["0"]
+
+
+def test_a_fault_of_our_own_has_its_own_code(instance: Instance) -> None:
+    """Not 1, which says nothing, nor 130, which a workflow tries again."""
+    script = (
+        "from stocks.warehouse import runlog\n"
+        "runlog.RunLog.sweep = lambda *_: 1 / 0\n"
+        "from stocks.cli import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "run"],
+        env=instance.environment,
+        cwd=instance.state.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 70
+    assert "please report it" in ended.stderr

@@ -15,19 +15,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from stocks.cli.running import open_warehouse
+from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError
-from stocks.local.instance import open_warehouse, request_budget
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.providers import PROVIDERS, Unlimited
 from stocks.settings import Settings
-from stocks.source import Unlimited
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.budget import SharedBudget
+from stocks.warehouse.budget import SharedBudget, request_budget
 
 # Holds the server of a folder until it is told to go on, or killed.
 HOLDER = """
 import sys
 from pathlib import Path
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 with EmbeddedPostgres(Path(sys.argv[1])).running() as server:
     print(server.port, flush=True)
@@ -356,6 +356,6 @@ class TestInstance:
     def test_budget_is_of_the_source_in_force(self, postgres: EmbeddedPostgres) -> None:
         warehouse = Warehouse(postgres.url())
         sample = Settings(_env_file=None, stocks_source="sample", alphavantage_api_key="K3Y-K3Y")
-        assert isinstance(request_budget(sample, warehouse), Unlimited)
+        assert isinstance(request_budget(sample, warehouse)(PROVIDERS["sample"]), Unlimited)
         provider = Settings(_env_file=None, alphavantage_api_key="K3Y-K3Y")
-        assert isinstance(request_budget(provider, warehouse), SharedBudget)
+        assert isinstance(request_budget(provider, warehouse)(PROVIDERS["alphavantage"]), SharedBudget)

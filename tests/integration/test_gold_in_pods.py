@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from tests.instance import Instance
 
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 
@@ -53,9 +53,11 @@ class Pods:
     def pod(self, command: str, run_id: str, *arguments: str) -> int:
         """Runs one pod's command; what it said is in `said`."""
         more = ["--granularity=single"] if command == "prepare" else []
-        ended = self.instance.stocks(
-            *("gold", command, *arguments, *more, f"--run-id={run_id}", f"--manifest={self.store / 'manifest.json'}"),
+        ended = self.instance.run(
+            *("argodbt", command, *arguments, *more, f"--run-id={run_id}"),
+            f"--manifest={self.store / 'manifest.json'}",
             STOCKS_WAREHOUSE_URL=self.url,
+            ARGODBT_HOOKS="stocks.gold.books:of_run",
         )
         self.said = ended.stdout + ended.stderr
         return ended.returncode
@@ -93,21 +95,21 @@ def builds(pods: Pods) -> list[str]:
 
 def test_whole_build_in_pods_is_that_of_one_process(pods: Pods) -> None:
     before, rules = pods.instance.gold(), pods.instance.query(RULES)
-    assert pods.run("--if-changed", "--full-refresh") == {"prepare": 0, "task": 0, "finish": 0}
+    assert pods.run("--if-due", "--full-refresh") == {"prepare": 0, "task": 0, "finish": 0}
     assert pods.instance.gold() == before
     assert pods.instance.query(RULES) == rules
     assert builds(pods) == ["True", "True"]
 
 
 def test_current_gold_is_left_alone(pods: Pods) -> None:
-    assert pods.run("--if-changed") == {"prepare": 0, "finish": 0}
+    assert pods.run("--if-due") == {"prepare": 0, "finish": 0}
     assert builds(pods) == ["True", "True"]
 
 
 def test_selection_is_built_on_a_copy_of_what_is_published(pods: Pods) -> None:
     before = pods.instance.gold()
     seen = pods.instance.query("select load_id, fingerprint from ops.gold_build order by build_id desc limit 1")
-    assert pods.run("--if-changed", "--select=fact_weekly_prices") == {"prepare": 0, "task": 0, "finish": 0}
+    assert pods.run("--if-due", "--select=fact_weekly_prices") == {"prepare": 0, "task": 0, "finish": 0}
     assert pods.models() == {"fact_weekly_prices": "success"}
     assert pods.instance.gold() == before
     # Rules that did not run again still stand, and the build has seen no more than the one it began from.
@@ -143,7 +145,7 @@ def test_task_of_an_overtaken_build_refuses_to_write(pods: Pods) -> None:
 def test_workflow_of_another_state_of_the_project_refuses(pods: Pods) -> None:
     selection = f"--selection={pods.store / 'skewed.json'}"
     assert pods.pod("prepare", str(uuid.uuid4()), selection, "--digest=0123456789ab") == 78
-    assert "make generate" in pods.said
+    assert "Render and apply the WorkflowTemplate again" in pods.said
 
 
 RULES = """

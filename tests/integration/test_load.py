@@ -18,7 +18,7 @@ from stocks.errors import ConfigError
 from stocks.silver import ParsedSeries
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
-from stocks.warehouse.load import Load, LoadCounts, load, load_company, pending, refusal, reload
+from stocks.warehouse.load import Load, LoadCounts, load, load_company, pending, refusals, reload
 from stocks.warehouse.migrate import migrate
 
 NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
@@ -238,21 +238,21 @@ class TestRefused:
         assert load(connection, one) == LoadCounts(rejected=1)
         assert closes(connection) == {MONDAY: 10}
         assert status(connection, one) == "refused"
-        assert refusal(connection, "IBM") == "It is on two bases."
+        assert refusals(connection, "IBM") == {"sample": "It is on two bases."}
 
     def test_payload_without_bars_at_all_is_refused(self, connection: Connection) -> None:
         one = made()._replace(series=ParsedSeries.refusal("No series."))
         assert load(connection, one) == LoadCounts()
-        assert refusal(connection, "IBM") == "No series."
+        assert refusals(connection, "IBM") == {"sample": "No series."}
 
     def test_only_the_latest_answer_counts(self, connection: Connection) -> None:
-        assert refusal(connection, "IBM") == ""
+        assert refusals(connection, "IBM") == {}
         load(connection, made(bar(MONDAY), at=2))
         load(connection, made(at=1, refused="Wrong."))
-        assert refusal(connection, "IBM") == ""
+        assert refusals(connection, "IBM") == {}
         load(connection, made(at=3, refused="Wrong again."))
-        assert refusal(connection, "IBM") == "Wrong again."
-        assert refusal(connection, "AAPL") == ""
+        assert refusals(connection, "IBM") == {"sample": "Wrong again."}
+        assert refusals(connection, "AAPL") == {}
 
     def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))
@@ -505,7 +505,7 @@ class TestCompany:
             load_company(connection, key, {"company_name": name})
         assert self.names(connection) == [("IBM", "IBM", None)]
         assert pending(connection, [key]) == []
-        assert refusal(connection, "IBM") == ""
+        assert refusals(connection, "IBM") == {}
         assert connection.execute("select interval, bars_changed from ops.bronze_object").fetchall() == [(None, 0)]
 
     def test_reload_of_the_series_keeps_the_company(self, connection: Connection) -> None:

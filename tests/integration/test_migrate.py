@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError
-from stocks.local.postgres import EmbeddedPostgres
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.migrate import check_version, migrate, migrations
 

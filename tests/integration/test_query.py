@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
+from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError, StocksError, WarehouseUnavailable
-from stocks.local.postgres import EmbeddedPostgres
 from stocks.warehouse import Role, Warehouse, connection_faults
 from stocks.warehouse.migrate import migrate
 from stocks.warehouse.query import Rows, read

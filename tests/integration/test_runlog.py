@@ -110,7 +110,7 @@ class TestNote:
         ]
 
     @pytest.mark.parametrize(
-        ("error", "code"), [(QuotaSpent("No requests left."), 69), (KeyboardInterrupt(), 130), (ValueError("odd"), 130)]
+        ("error", "code"), [(QuotaSpent("No requests left."), 69), (KeyboardInterrupt(), 130), (ValueError("odd"), 70)]
     )
     def test_step_that_breaks_off_says_why(
         self, error: BaseException, code: int, log: RunLog, warehouse: Warehouse

@@ -93,3 +93,12 @@ def test_cluster_that_is_not_there_is_said_to_be_missing(command: str, instance:
     ended = instance.stocks(command, "--cluster", "--json", KUBECONFIG=str(tmp_path / "none"), HOME=str(tmp_path))
     assert ended.returncode == 78
     assert "kubectl" in ended.stdout
+
+
+def test_report_on_a_passing_fault_is_not_tried_again(instance: Instance, tmp_path: Path) -> None:
+    """Its books are written: a pod that ended with 75 would be run five times to write them again."""
+    steps(instance, "FB", tmp_path)
+    broken = {"STOCKS_PROVIDER_URL": "http://127.0.0.1:9/query"}
+    assert instance.stocks("extract", "--run-id", RUN, "--tickers=FB", "--force", **broken).returncode == 75
+    assert report(instance) == (1, [("extract", "FB")])
+    assert instance.query("select exit_code, finished_at is not null from ops.run") == ["75,True"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from stocks import errors
 from stocks.errors import (
+    RETRIED_EXIT_CODES,
     ClusterUnavailable,
     ConfigError,
     CorruptObject,
@@ -27,8 +28,8 @@ from stocks.errors import (
     UnknownSymbol,
     WarehouseUnavailable,
     exit_code_of,
+    settled,
 )
-from stocks.steps import RETRIED_EXIT_CODES
 
 CODES = {
     ProviderUnavailable: 75,
@@ -108,3 +109,10 @@ def test_several_errors_end_with_the_code_that_matters_most(kinds: list[type[Sto
 @given(st.lists(st.sampled_from(list(CODES)), min_size=1))
 def test_summary_code_is_one_of_the_errors_own(kinds: list[type[StocksError]]) -> None:
     assert exit_code_of(kind("x") for kind in kinds) in {CODES[kind] for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"), [(0, 0), (65, 65), (69, 69), (78, 78), (75, 1), (130, 1), (137, 1), (143, 1)]
+)
+def test_what_only_sums_up_others_is_not_run_again(code: int, ends: int) -> None:
+    assert settled(code) == ends

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sources import open_source
 
 from stocks.bronze import Bronze, ObjectKey
+from stocks.bronze.extract import batches, extract, plan
 from stocks.bronze.folder_store import FolderStore
 from stocks.errors import (
     ConfigError,
@@ -23,14 +25,17 @@ from stocks.errors import (
     StoreUnavailable,
     UnknownSymbol,
 )
-from stocks.pipeline import Outcome, batches, commit, extract, normalize, plan, replay
+from stocks.outcome import Outcome
+from stocks.providers import Answer, Endpoint, Source
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
+from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.settings import Settings
-from stocks.source import Answer, Endpoint, Source, Unlimited, open_source
-from stocks.source.catalogue import CATALOGUE
 from stocks.universe import listed
 from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.due import Unseen, fingerprint
+from stocks.warehouse.due import unseen as commit
+from stocks.warehouse.normalize import normalize, replay
 
-DAILY, OVERVIEW = Endpoint.DAILY_ADJUSTED, Endpoint.OVERVIEW
 MONDAY_EVENING = datetime(2024, 5, 13, 23, 0, tzinfo=UTC)
 TUESDAY_NOON = datetime(2024, 5, 14, 16, 0, tzinfo=UTC)
 TUESDAY_EVENING = datetime(2024, 5, 14, 23, 0, tzinfo=UTC)
@@ -64,7 +69,7 @@ class Provider(httpx.BaseTransport):
         self.asked: list[str] = []
 
     def gives(self, symbol: str, answer: bytes | dict[str, float], endpoint: Endpoint = DAILY) -> None:
-        self.bodies[symbol, endpoint] = body(symbol, answer) if isinstance(answer, dict) else answer
+        self.bodies[symbol, endpoint.name] = body(symbol, answer) if isinstance(answer, dict) else answer
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         symbol, function = request.url.params["symbol"], request.url.params["function"]
@@ -73,8 +78,13 @@ class Provider(httpx.BaseTransport):
 
     @contextmanager
     def source(self) -> Iterator[Source]:
-        settings = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key="a-key-of-a-test")
-        with open_source(settings, Unlimited(), transport=self, clock=lambda: self.now, sleep=lambda _: None) as source:
+        settings = Settings(
+            _env_file=None,
+            stocks_source="alphavantage",
+            alphavantage_api_key="a-key-of-a-test",
+            stocks_series="daily_adjusted",
+        )
+        with open_source(settings, transport=self, clock=lambda: self.now, sleep=lambda _: None) as source:
             yield source
 
 
@@ -121,11 +131,9 @@ def listener() -> Listener:
     return Listener()
 
 
-def fetch(
-    provider: Provider, bronze: Bronze, *tickers: str, force: bool = False, endpoints: tuple[Endpoint, ...] = (DAILY,)
-) -> Outcome:
+def fetch(provider: Provider, bronze: Bronze, *tickers: str, force: bool = False, overview: bool = False) -> Outcome:
     with provider.source() as source:
-        return extract(source, bronze, tickers, endpoints=endpoints, report=Listener(), force=force)
+        return extract([source], bronze, tickers, report=Listener(), force=force, overview=overview)
 
 
 def put(bronze: Bronze, symbol: str, content: bytes, moment: datetime, endpoint: Endpoint = DAILY) -> ObjectKey:
@@ -151,18 +159,18 @@ def bars(warehouse: Warehouse) -> list[tuple[str, str, float, bool]]:
 class TestPlan:
     def test_tickers_asked_for_are_planned_once_each_in_order(self, provider: Provider) -> None:
         with provider.source() as source:
-            assert plan(source, ["ZZZ", "IBM", "ZZZ"]) == ["ZZZ", "IBM"]
+            assert plan([source], ["ZZZ", "IBM", "ZZZ"]) == ["ZZZ", "IBM"]
 
     def test_none_asked_for_is_the_universe_of_the_day(self, provider: Provider) -> None:
         with provider.source() as source:
-            planned = plan(source)
+            planned = plan([source])
         assert planned == listed(date(2024, 5, 13))
         assert "FB" not in planned
 
     def test_the_sample_plans_what_it_has_on_its_day(self) -> None:
         settings = Settings(_env_file=None, stocks_source="sample", stocks_sample_as_of=date(2005, 2, 25))
-        with open_source(settings, Unlimited()) as source:
-            assert plan(source) == ["AAPL", "GOOG", "IBM", "MSFT"]
+        with open_source(settings) as source:
+            assert plan([source]) == ["AAPL", "GOOG", "IBM", "MSFT"]
 
     @given(st.lists(st.text(min_size=1)), st.integers(min_value=1, max_value=7))
     def test_batches_hold_all_tickers_in_order(self, tickers: list[str], size: int) -> None:
@@ -178,18 +186,18 @@ class TestExtract:
         assert outcome.done == {"AAPL": "new answer", "IBM": "new answer"}
         assert (outcome.written, outcome.errors) == (2, {})
         (key,) = bronze.objects("IBM")
-        assert bronze.read(key) == provider.bodies["IBM", DAILY]
+        assert bronze.read(key) == provider.bodies["IBM", DAILY.name]
         assert key.observed_at == MONDAY_EVENING
 
     def test_report_hears_of_every_ticker(self, provider: Provider, bronze: Bronze, listener: Listener) -> None:
-        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY))
+        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY.name))
         with provider.source() as source:
-            extract(source, bronze, ["AAPL", "IBM"], endpoints=[DAILY], report=listener)
+            extract([source], bronze, ["AAPL", "IBM"], report=listener)
         assert listener.begun == {"extract": 2}
         assert listener.heard == [("extract", 1, "AAPL"), ("extract", 2, "IBM")]
 
     def test_failing_ticker_does_not_stop_the_others(self, provider: Provider, bronze: Bronze) -> None:
-        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY))
+        provider.gives("IBM", CATALOGUE["bad-symbol"].body(DAILY.name))
         outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT")
         assert list(outcome.done) == ["AAPL", "MSFT"]
         assert isinstance(outcome.errors["IBM"], UnknownSymbol)
@@ -202,7 +210,7 @@ class TestExtract:
     def test_what_stops_every_ticker_costs_no_further_request(
         self, answer: str, kind: type[Exception], provider: Provider, bronze: Bronze
     ) -> None:
-        provider.gives("IBM", CATALOGUE[answer].body(DAILY))
+        provider.gives("IBM", CATALOGUE[answer].body(DAILY.name))
         outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT")
         assert provider.asked == ["AAPL", "IBM"]
         assert list(outcome.done) == ["AAPL"]
@@ -223,7 +231,7 @@ class TestExtract:
         assert bronze.read(key) == b'{"Surprise": 1}'
 
     def test_cut_off_body_goes_to_quarantine(self, provider: Provider, bronze: Bronze) -> None:
-        whole = provider.bodies["IBM", DAILY]
+        whole = provider.bodies["IBM", DAILY.name]
         provider.gives("IBM", whole[: len(whole) // 2])
         assert fetch(provider, bronze, "IBM").errors["IBM"].exit_code == 75
         (key,) = bronze.objects("IBM", area="quarantine")
@@ -231,9 +239,9 @@ class TestExtract:
 
     def test_quarantine_names_the_endpoint_that_failed(self, provider: Provider, bronze: Bronze) -> None:
         provider.gives("IBM", b"<html>", OVERVIEW)
-        outcome = fetch(provider, bronze, "IBM", endpoints=(DAILY, OVERVIEW))
+        outcome = fetch(provider, bronze, "IBM", overview=True)
         assert isinstance(outcome.errors["IBM"], MalformedPayload)
-        assert [key.endpoint for key in bronze.objects("IBM", area="quarantine")] == [OVERVIEW]
+        assert [key.endpoint for key in bronze.objects("IBM", area="quarantine")] == [OVERVIEW.name]
         assert len(bronze.objects("IBM")) == 1
 
     def test_answer_that_nothing_can_be_newer_than_is_not_fetched_again(
@@ -275,13 +283,12 @@ class TestExtract:
         assert provider.asked == ["AAPL"]
 
     def test_overview_is_fetched_once_a_month(self, provider: Provider, bronze: Bronze) -> None:
-        both = (DAILY, OVERVIEW)
-        assert fetch(provider, bronze, "IBM", endpoints=both).written == 2
+        assert fetch(provider, bronze, "IBM", overview=True).written == 2
         provider.now = TUESDAY_EVENING
-        fetch(provider, bronze, "IBM", endpoints=both)
+        fetch(provider, bronze, "IBM", overview=True)
         assert len(provider.asked) == 3
         provider.now = datetime(2024, 6, 14, 23, tzinfo=UTC)
-        fetch(provider, bronze, "IBM", endpoints=both)
+        fetch(provider, bronze, "IBM", overview=True)
         assert len(provider.asked) == 5
 
 
@@ -373,7 +380,7 @@ class TestNormalize:
         assert found == [("2024-05-11", "not_a_session", "10"), (MONDAY, "price_not_positive", "0")]
 
     def test_overview_becomes_a_company(self, provider: Provider, bronze: Bronze, warehouse: Warehouse) -> None:
-        fetch(provider, bronze, "IBM", endpoints=(DAILY, OVERVIEW))
+        fetch(provider, bronze, "IBM", overview=True)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
         with warehouse.connect(Role.READER) as connection:
             held = connection.execute("select symbol, company_name, sector from silver.company").fetchall()
@@ -382,7 +389,7 @@ class TestNormalize:
     def test_corrupt_overview_does_not_stop_the_others(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
     ) -> None:
-        fetch(provider, bronze, "AAPL", "IBM", endpoints=(DAILY, OVERVIEW))
+        fetch(provider, bronze, "AAPL", "IBM", overview=True)
         corrupt(tmp_path, bronze.objects("AAPL", area="reference")[0])
         outcome = normalize(bronze, warehouse, ["AAPL", "IBM"], report=Listener())
         assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"AAPL": CorruptObject}
@@ -421,27 +428,56 @@ class TestReplay:
 
 class TestCommit:
     def test_counts_bars_that_changed_since_gold_was_published(self, bronze: Bronze, warehouse: Warehouse) -> None:
-        assert commit(warehouse) == 0
+        assert commit(warehouse).bars_changed == 0
         put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
-        assert commit(warehouse) == 2
+        assert commit(warehouse).bars_changed == 2
         self.publish(warehouse, published=False)
-        assert commit(warehouse) == 2  # that build failed
+        assert commit(warehouse).bars_changed == 2  # that build failed
         self.publish(warehouse, published=True)
-        assert commit(warehouse) == 0
+        assert commit(warehouse).bars_changed == 0
         put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
-        assert commit(warehouse) == 1
+        assert commit(warehouse).bars_changed == 1
 
     def test_replay_counts_as_change(self, bronze: Bronze, warehouse: Warehouse) -> None:
         put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
         normalize(bronze, warehouse, ["IBM"], report=Listener())
         self.publish(warehouse, published=True)
         replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
-        assert commit(warehouse) == 1
+        assert commit(warehouse).bars_changed == 1
+
+    def test_gold_is_due_for_all_that_it_would_see_and_for_another_project(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=False)  # nothing was ever loaded
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == Unseen(bars_changed=1, gold_due=True)
+        self.publish(warehouse, published=True)
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=False)
+        put(bronze, "IBM", overview("IBM"), MONDAY_EVENING, OVERVIEW)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+        self.publish(warehouse, published=True)
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: -1}), TUESDAY_EVENING)
+        assert normalize(bronze, warehouse, ["IBM"], report=Listener()).counts.rejected == 1
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+        self.publish(warehouse, published=True, project="another")
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
+
+    def test_gold_is_due_where_a_replay_leaves_less_than_it_has_seen(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        self.publish(warehouse, published=True)
+        replay(bronze, warehouse, ["IBM"], as_of=MONDAY_EVENING - timedelta(days=9), report=Listener())
+        assert bars(warehouse) == []
+        assert commit(warehouse) == Unseen(bars_changed=0, gold_due=True)
 
     @staticmethod
-    def publish(warehouse: Warehouse, *, published: bool) -> None:
+    def publish(warehouse: Warehouse, *, published: bool, project: str = "") -> None:
         with warehouse.connect(Role.WRITER) as connection:
             connection.execute(
                 """
@@ -449,8 +485,8 @@ class TestCommit:
                     insert into ops.run (run_id, command) values (gen_random_uuid(), 'test') returning run_id
                 )
                 insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, published_at)
-                select run_id, (select max(load_id) from ops.bronze_object), 'x', false, case when %s then now() end
+                select run_id, (select max(load_id) from ops.bronze_object), %s, false, case when %s then now() end
                 from run
                 """,
-                [published],
+                [project or fingerprint(), published],
             )

@@ -15,6 +15,7 @@ EXAMPLE = Path(__file__).parents[2] / ".env.example"
 NAMES = {name.upper() for name in Settings.model_fields}
 SECRETS = {
     "ALPHAVANTAGE_API_KEY": "K3YK3YK3YK3Y",
+    "TIINGO_API_KEY": "T1I1N1G1O1T1",
     "STOCKS_WAREHOUSE_URL": "postgresql://u:hushhush@h:5432/d",
     "AWS_ACCESS_KEY_ID": "AKIAHUSHHUSH",
     "AWS_SECRET_ACCESS_KEY": "hush/hush/hush",
@@ -31,6 +32,7 @@ def test_names_are_the_architectures() -> None:
     assert {
         "STOCKS_SOURCE",
         "ALPHAVANTAGE_API_KEY",
+        "TIINGO_API_KEY",
         "STOCKS_SERIES",
         "STOCKS_PROVIDER_URL",
         "STOCKS_SAMPLE_AS_OF",
@@ -65,11 +67,11 @@ def test_every_setting_is_documented() -> None:
 
 def test_nothing_set_is_the_sample_with_everything_in_the_state_folder(tmp_path: Path) -> None:
     settings = load_settings()
-    assert settings.source == "sample"
+    assert settings.sources == ("sample",)
     assert settings.stocks_state_dir == tmp_path / ".state"
     assert settings.store_url == (tmp_path / ".state" / "bronze").as_uri()
     assert settings.stocks_warehouse_url is None
-    assert (settings.stocks_series, settings.stocks_requests_per_day) == ("daily_adjusted", 25)
+    assert (settings.stocks_series, settings.stocks_requests_per_day) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -81,12 +83,21 @@ def test_nothing_set_is_the_sample_with_everything_in_the_state_folder(tmp_path:
         ("sample", "K3Y", "sample"),
         ("alphavantage", "", "alphavantage"),
         ("alphavantage", "K3Y", "alphavantage"),
+        (" tiingo , alphavantage,tiingo,", "K3Y", "tiingo,alphavantage"),
+        ("one-of-the-future", "", "one-of-the-future"),
     ],
 )
-def test_source_in_force(source: str, key: str, in_force: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sources_in_force(source: str, key: str, in_force: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKS_SOURCE", source)
     monkeypatch.setenv("ALPHAVANTAGE_API_KEY", key)
-    assert load_settings().source == in_force
+    assert load_settings().sources == tuple(in_force.split(","))
+
+
+def test_every_key_brings_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIINGO_API_KEY", "K3Y")
+    assert load_settings().sources == ("tiingo",)
+    monkeypatch.setenv("ALPHAVANTAGE_API_KEY", "K3Y")
+    assert load_settings().sources == ("alphavantage", "tiingo")
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
@@ -101,7 +112,6 @@ def test_empty_variable_is_no_setting(name: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("STOCKS_SOURCE", "quandl-XYZZY"),
         ("STOCKS_SERIES", "hourly-XYZZY"),
         ("STOCKS_SAMPLE_AS_OF", "XYZZY-02-30"),
         ("STOCKS_REQUESTS_PER_DAY", "XYZZY"),
@@ -119,9 +129,9 @@ def test_wrong_value_is_named_and_not_shown(name: str, value: str, monkeypatch: 
 
 
 def test_all_wrong_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STOCKS_SOURCE", "quandl")
+    monkeypatch.setenv("STOCKS_SERIES", "hourly")
     monkeypatch.setenv("STOCKS_REQUESTS_PER_DAY", "0")
-    with pytest.raises(ConfigError, match=r"STOCKS_SOURCE.*STOCKS_REQUESTS_PER_DAY"):
+    with pytest.raises(ConfigError, match=r"STOCKS_SERIES.*STOCKS_REQUESTS_PER_DAY"):
         load_settings()
 
 

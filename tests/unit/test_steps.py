@@ -1,4 +1,4 @@
-"""The list of steps holds together with the functions that do them and the commands that start them."""
+"""The list of steps: its order, what each asks for and needs, and the commands that are made from it."""
 
 import inspect
 from itertools import pairwise
@@ -6,12 +6,16 @@ from itertools import pairwise
 import pytest
 import typer
 
-from stocks import pipeline
 from stocks.cli.app import app
-from stocks.errors import ProviderUnavailable, QuotaSpent
-from stocks.steps import RETRIED_EXIT_CODES, STEPS, Retry, Step
+from stocks.errors import RETRIED_EXIT_CODES, ConfigError, ProviderUnavailable, QuotaSpent
+from stocks.steps import REBUILD, REPLAY, REPORT, RUN, STEPS, Flow, Login, Step, moment
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+ALL = (*STEPS, REPLAY, REPORT)
+
+
+def options(command: str) -> set[str]:
+    return {option.name for option in COMMANDS[command].params}
 
 
 def test_order_of_the_steps() -> None:
@@ -24,37 +28,50 @@ def test_each_step_comes_after_the_one_before_it() -> None:
         assert later.after == (earlier.name,)
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_step_is_a_function_of_the_pipeline(step: Step) -> None:
-    function = getattr(pipeline, step.name)
-    assert inspect.isfunction(function)
-    assert function.__module__ == "stocks.pipeline"
-
-
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_step_is_a_command_with_help(step: Step) -> None:
-    assert step.name in COMMANDS
+@pytest.mark.parametrize("step", ALL, ids=lambda step: step.name)
+def test_step_is_a_command_with_help_and_all_its_options(step: Step) -> None:
     assert COMMANDS[step.name].help
-    assert step.summary.endswith(".")
+    assert {option.name for option in step.options} | {"run_id", "output"} <= options(step.name)
+    assert all(option.help.endswith(".") for option in step.options)
 
 
-def test_steps_of_a_batch_take_tickers_on_the_command_line_and_in_the_function() -> None:
+@pytest.mark.parametrize("step", ALL, ids=lambda step: step.name)
+def test_what_a_workflow_sets_is_an_option(step: Step) -> None:
+    taken = {flag for option in COMMANDS[step.name].params for flag in option.opts}
+    assert {f"--{parameter}" for parameter in step.parameters} | set(step.flags) <= taken
+
+
+@pytest.mark.parametrize("flow", [RUN, REBUILD], ids=lambda flow: flow.name)
+def test_flow_is_a_command_with_the_options_that_a_person_may_set(flow: Flow) -> None:
+    settable = {name for step in flow.steps for name in flow.options_of(step)}
+    assert settable <= options(flow.name)
+    given = {name for values in flow.given.values() for name in values}
+    assert not given & options(flow.name)
+    assert given <= {option.name for step in flow.steps for option in step.options}
+
+
+def test_steps_of_a_batch_take_tickers() -> None:
     for step in STEPS:
         if step.fan_out:
-            assert "tickers" in inspect.signature(getattr(pipeline, step.name)).parameters
-            options = {option.name for option in COMMANDS[step.name].params}
-            assert "tickers" in options
+            assert "tickers" in inspect.signature(step.work).parameters
 
 
-def test_only_extract_asks_the_provider() -> None:
-    assert [step.name for step in STEPS if step.needs_provider] == ["extract"]
-
-
-def test_only_gold_waits_for_changes() -> None:
-    assert [step.name for step in STEPS if step.only_if_changed] == ["gold"]
+def test_a_step_is_given_no_more_than_it_needs() -> None:
+    assert [step.name for step in ALL if step.needs.provider] == ["extract"]
+    assert [step.name for step in ALL if step.needs.cluster] == ["commit"]
+    assert [step.name for step in ALL if step.needs.store] == ["extract", "normalize", "replay"]
+    assert [step.name for step in ALL if step.needs.login is Login.OWNER] == ["gold"]
 
 
 def test_passing_faults_are_retried_and_a_spent_quota_is_not() -> None:
-    assert {step.retry for step in STEPS} == {Retry.PASSING_FAULTS}
     assert ProviderUnavailable.exit_code in RETRIED_EXIT_CODES
     assert QuotaSpent.exit_code not in RETRIED_EXIT_CODES
+
+
+def test_moment_of_a_day_is_its_end() -> None:
+    found = moment("2005-02-25")
+    assert found is not None
+    assert found.isoformat() == "2005-02-25T23:59:59.999999+00:00"
+    assert moment("") is None
+    with pytest.raises(ConfigError, match="no moment"):
+        moment("2005-02-30")

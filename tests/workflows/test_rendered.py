@@ -13,11 +13,13 @@ import jsonschema
 import pytest
 import typer
 import yaml
+from cronsim import CronSim
 
+from argodbt.cli import app as argodbt
 from stocks import errors
 from stocks.cli.app import app
-from stocks.cluster.schedule import next_start
-from stocks.steps import REPLAY, REPORT, STEPS
+from stocks.gold.books import of_run
+from stocks.steps import GOLD, REPLAY, REPORT, STEPS
 from stocks.trading_calendar import calendar_of
 from stocks_workflows.__main__ import FOLDER
 from stocks_workflows.container import DBT, PIPELINE
@@ -27,7 +29,10 @@ Manifest = dict[str, Any]
 MANIFESTS: dict[str, Manifest] = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
 TEMPLATES = {name: manifest for name, manifest in MANIFESTS.items() if manifest["kind"] == "WorkflowTemplate"}
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "argo-workflows.json").read_text())
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+COMMANDS = {
+    "stocks": typer.main.get_command(app).commands,  # type: ignore[attr-defined]
+    "argodbt": typer.main.get_command(argodbt).commands,  # type: ignore[attr-defined]
+}
 ALL_STEPS = {step.name: step for step in (*STEPS, REPLAY, REPORT)}
 PODS = [
     pytest.param(manifest, template, id=f"{name}-{template['name']}")
@@ -125,12 +130,9 @@ def test_every_step_is_run_by_its_command_with_options_that_it_has() -> None:
     seen = set()
     for pod in PODS:
         _, template = pod.values
-        assert template["container"]["command"] == ["stocks"]
+        (program,) = template["container"]["command"]
         name, *arguments = template["container"]["args"]
-        commands = COMMANDS
-        if name == "gold":
-            name, *arguments = arguments
-            commands = COMMANDS["gold"].commands
+        commands = COMMANDS[program]
         assert template["name"] == name
         given = [re.sub(r"\{\{(.*?)\}\}", lambda tag: examples.get(tag[1], ""), argument) for argument in arguments]
         with commands[name].make_context(name, [word for word in given if word], resilient_parsing=False):
@@ -145,9 +147,15 @@ def test_flags_that_an_expression_chooses_are_options_of_the_command() -> None:
         for argument in templates(TEMPLATES["stocks-gold"])["prepare"]["container"]["args"]
         if argument.startswith("{{=")
     )
-    parameters = COMMANDS["gold"].commands["prepare"].params
+    parameters = COMMANDS["argodbt"]["prepare"].params
     options = {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
     assert set(re.findall(r"--[\w-]+", expression)) == {"--full-refresh", "--no-full-refresh"} <= options
+
+
+def test_golds_pods_keep_the_books() -> None:
+    pods = [t["container"] for t in TEMPLATES["stocks-gold"]["spec"]["templates"] if "container" in t]
+    hooks = [v["value"] for pod in pods for v in pod["env"] if v["name"] == "ARGODBT_HOOKS"]
+    assert hooks == [f"{of_run.__module__}:{of_run.__name__}"] * 3
 
 
 def test_who_starts_gold_is_asked_for_what_it_needs() -> None:
@@ -205,7 +213,7 @@ def test_pod_has_limits_a_deadline_and_an_image_that_nobody_pulls(manifest: Mani
     assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
     assert "memory" in container["resources"]["limits"]
     assert 0 < template["activeDeadlineSeconds"] <= manifest["spec"]["activeDeadlineSeconds"]
-    assert container["image"] == (DBT if container["args"][0] == "gold" else PIPELINE)
+    assert container["image"] == (DBT if container["command"] == ["argodbt"] else PIPELINE)
     assert container["imagePullPolicy"] == "IfNotPresent"
 
 
@@ -225,18 +233,20 @@ def test_pod_is_run_again_after_passing_faults_and_kills_alone(manifest: Manifes
 
 def test_only_the_pod_that_asks_the_provider_queues_for_it() -> None:
     queued = [pod.values[1]["name"] for pod in PODS if "synchronization" in pod.values[1]]
-    assert queued == [step.name for step in STEPS if step.needs_provider]
+    assert queued == [step.name for step in STEPS if step.needs.provider]
 
 
 def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
     given = {
         pod.values[1]["name"]: {
-            variable["valueFrom"]["secretKeyRef"]["name"] for variable in pod.values[1]["container"]["env"]
+            variable["valueFrom"]["secretKeyRef"]["name"]
+            for variable in pod.values[1]["container"]["env"]
+            if "valueFrom" in variable
         }
         for pod in PODS
     }
     assert [name for name, secrets in given.items() if "warehouse-owner" in secrets] == ["prepare", "finish", "task"]
-    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["plan", "extract"]
+    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["extract"]
     assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {"extract", "normalize", "replay"}
 
 
@@ -246,7 +256,7 @@ def test_workflow_ends_with_a_report_on_all_its_steps_and_cleans_up(name: str) -
     report = templates(TEMPLATES[name])[spec["onExit"]]["container"]["args"]
     reported = report[report.index("--steps") + 1].split(",")
     # The tasks of gold's DAG are told by its last pod.
-    ours = [step.name for step in STEPS if not step.only_if_changed]
+    ours = [step.name for step in STEPS if step is not GOLD]
     expected = {
         "stocks-ingest": ours,
         "stocks-gold": ["prepare", "gold"],
@@ -263,8 +273,7 @@ def test_daily_run_starts_when_the_days_prices_are_settled(day: str) -> None:
     spec = MANIFESTS["stocks-daily"]["spec"]
     (schedule,) = spec["schedules"]
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=ZoneInfo(spec["timezone"]))
-    start = next_start(schedule, spec["timezone"], noon)
-    assert start is not None
+    start = next(CronSim(schedule, noon))
     assert start.date() == noon.date()
     for symbol in ("IBM", "TSCO.LON", "SHOP.TRT"):
         assert calendar_of(symbol).settled_at(noon.date()) <= start

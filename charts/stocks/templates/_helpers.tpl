@@ -43,8 +43,8 @@ securityContext: {{- include "stocks.containerSecurity" . | nindent 2 }}
 
 {{- define "stocks.providerUrl" -}}
 {{- if .Values.provider.url }}{{ .Values.provider.url }}
+{{- else if and .Values.sampleApi.enabled (contains "," .Values.source) }}sample=http://sample-api:8089/query
 {{- else if .Values.sampleApi.enabled }}http://sample-api:8089/query
-{{- else }}https://www.alphavantage.co/query
 {{- end }}
 {{- end }}
 

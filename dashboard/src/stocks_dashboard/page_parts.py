@@ -68,7 +68,9 @@ def _badges(now: dict[str, Any]) -> None:
         if quality["broken"]:
             st.badge(f"{quality['broken']} of {quality['rules']} rules broken", icon=":material/error:", color="red")
         elif quality["warnings"]:
-            st.badge(f"{quality['warnings']} of {quality['rules']} rules warn", icon=":material/warning:", color="orange")
+            st.badge(
+                f"{quality['warnings']} of {quality['rules']} rules warn", icon=":material/warning:", color="orange"
+            )
         else:
             st.badge(f"{quality['rules']} rules hold", icon=":material/verified:", color="blue")
         st.badge(f"Source: {now['sources']}", icon=":material/database:", color="gray")

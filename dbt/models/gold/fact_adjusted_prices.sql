@@ -1,7 +1,7 @@
 {#-
     Incremental by whole series: one new action restates every adjusted close before it, so a series of which any
-    bar changed is computed again from its first bar, and the others are left alone. The watermark is in the table
-    itself, whichever build that is of.
+    bar changed, or which is taken from another source now, is computed again from its first bar, and the others are
+    left alone. The watermark is in the table itself, whichever build that is of.
 -#}
 {{
     config(
@@ -16,19 +16,10 @@
 
 with
 
-loads as (
-
-    select symbol, interval, max(load_id) as silver_load_id
-    from {{ source('ops', 'bronze_object') }}
-    where bars_changed > 0
-    group by symbol, interval
-
-),
-
 {% if is_incremental() -%}
 built as (
 
-    select symbol, interval, max(silver_load_id) as silver_load_id
+    select symbol, interval, max(silver_load_id) as silver_load_id, max(source_key) as source_key
     from {{ this }}
     group by symbol, interval
 
@@ -38,12 +29,21 @@ built as (
 -- A symbol that came after dim_stock was built waits for the next build.
 series as (
 
-    select loads.symbol, loads.interval, loads.silver_load_id, stocks.stock_key
-    from loads
-    inner join {{ ref('dim_stock') }} as stocks on loads.symbol = stocks.symbol
+    select
+        sources.symbol,
+        sources.interval,
+        sources.source,
+        sources.source_key,
+        sources.silver_load_id,
+        stocks.stock_key
+    from {{ ref('series_source') }} as sources
+    inner join {{ ref('dim_stock') }} as stocks on sources.symbol = stocks.symbol
     {%- if is_incremental() %}
-    left join built on loads.symbol = built.symbol and loads.interval = built.interval
-    where built.silver_load_id is null or built.silver_load_id < loads.silver_load_id
+    left join built on sources.symbol = built.symbol and sources.interval = built.interval
+    where
+        built.silver_load_id is null
+        or built.silver_load_id < sources.silver_load_id
+        or built.source_key <> sources.source_key
     {%- endif %}
 
 ),
@@ -53,10 +53,10 @@ bars as not materialized (
     select
         series.stock_key,
         series.silver_load_id,
+        series.source_key,
         bars.symbol,
         bars.interval,
         bars.price_date,
-        bars.source,
         bars.open,
         bars.high,
         bars.low,
@@ -68,7 +68,8 @@ bars as not materialized (
         -- A product is the sum of logarithms; ln(1) is 0 exactly. A split that isn't positive is the tests' to report.
         case when bars.split_coefficient > 0 then ln(bars.split_coefficient) else 0 end as log_split
     from {{ source('silver', 'price_bar') }} as bars
-    inner join series on bars.symbol = series.symbol and bars.interval = series.interval
+    inner join series
+        on bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
     where bars.is_final
 
 ),
@@ -149,7 +150,7 @@ select
     {{ generate_surrogate_key(['symbol', 'interval', 'price_date']) }} as price_key,
     stock_key,
     to_char(price_date, 'YYYYMMDD')::integer as date_key,
-    {{ generate_surrogate_key(['source', series_endpoint('interval')]) }} as source_key,
+    source_key,
     interval,
     price_date,
     symbol,

@@ -49,17 +49,21 @@ clocks as (
 
 latest_answers as (
 
-    select distinct on (symbol, interval) symbol, interval, bars_rejected
-    from {{ source('ops', 'bronze_object') }}
-    where interval is not null
-    order by symbol, interval, observed_at desc, load_id desc
+    select distinct on (answers.symbol, answers.interval) answers.symbol, answers.interval, answers.bars_rejected
+    from {{ source('ops', 'bronze_object') }} as answers
+    inner join {{ ref('series_source') }} as sources
+        on
+            answers.symbol = sources.symbol
+            and answers.interval = sources.interval
+            and answers.source = sources.source
+    order by answers.symbol, answers.interval, answers.observed_at desc, answers.load_id desc
 
 ),
 
 restatements as (
 
     select symbol, interval, count(*) as restatements
-    from {{ source('silver', 'restatement') }}
+    from {{ ref('restatements') }}
     group by symbol, interval
 
 ),

@@ -1,11 +1,16 @@
 {{ config(materialized='view') }}
 
 select
-    symbol,
-    interval,
-    observed_at,
-    bars_changed,
-    first_date,
-    last_date,
-    largest_factor
-from {{ source('silver', 'restatement') }}
+    restatements.symbol,
+    restatements.interval,
+    restatements.observed_at,
+    restatements.bars_changed,
+    restatements.first_date,
+    restatements.last_date,
+    restatements.largest_factor
+from {{ source('silver', 'restatement') }} as restatements
+inner join {{ ref('series_source') }} as series
+    on
+        restatements.symbol = series.symbol
+        and restatements.interval = series.interval
+        and restatements.source = series.source

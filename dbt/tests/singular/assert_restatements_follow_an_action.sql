@@ -12,7 +12,7 @@ latest as (
 
     select distinct on (symbol, interval)
         symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor
-    from {{ source('silver', 'restatement') }}
+    from {{ ref('restatements') }}
     order by symbol, interval, observed_at desc
 
 )

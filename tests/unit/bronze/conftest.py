@@ -14,8 +14,9 @@ import pytest
 from stocks.bronze import ObjectStore
 from stocks.bronze.bucket_store import BucketStore, s3_client
 from stocks.bronze.folder_store import FolderStore
+from stocks.providers.alphavantage.answers import DAILY
+from stocks.providers.provider import Answer
 from stocks.settings import Settings
-from stocks.source import Answer, Endpoint
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +79,7 @@ def answer() -> Callable[..., Answer]:
         moment = datetime(2024, 5, 17, 22, 0, second, tzinfo=UTC)
         facts = {
             "source": "sample",
-            "endpoint": Endpoint.DAILY_ADJUSTED,
+            "endpoint": DAILY,
             "symbol": "IBM",
             "observed_at": moment,
         }

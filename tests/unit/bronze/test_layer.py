@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from stocks.bronze import Bronze, ObjectKey, open_bronze
 from stocks.bronze.folder_store import FolderStore
 from stocks.errors import ConfigError, CorruptObject, DataError
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
 from stocks.settings import Settings
-from stocks.source import Endpoint
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_an_answer_comes_back(bronze, answer):
 
 def test_an_overview_lies_apart_from_the_series(bronze, answer):
     series, _ = bronze.put(answer())
-    overview, _ = bronze.put(answer(endpoint=Endpoint.OVERVIEW))
+    overview, _ = bronze.put(answer(endpoint=OVERVIEW))
     assert (series.area, overview.area) == ("series", "reference")
     assert bronze.objects("IBM") == [series]
     assert bronze.objects("IBM", "reference") == [overview]
@@ -74,7 +74,7 @@ def test_two_answers_within_a_second_are_both_kept(bronze, answer):
     assert bronze.put(answer(b"one", second=2))[1] is False
 
 
-@pytest.mark.parametrize("change", [{"symbol": "AAPL"}, {"source": "alphavantage"}, {"endpoint": Endpoint.OVERVIEW}])
+@pytest.mark.parametrize("change", [{"symbol": "AAPL"}, {"source": "alphavantage"}, {"endpoint": OVERVIEW}])
 def test_an_equal_answer_to_another_question_is_stored(bronze, answer, change):
     bronze.put(answer())
     assert bronze.put(answer(**change))[1]
@@ -82,21 +82,21 @@ def test_an_equal_answer_to_another_question_is_stored(bronze, answer, change):
 
 def test_quarantine_is_where_no_series_is_looked_for(bronze, answer):
     moment = datetime(2024, 5, 17, 22, tzinfo=UTC)
-    key = bronze.quarantine("sample", Endpoint.DAILY_ADJUSTED, "IBM", moment, b"<html>")
+    key = bronze.quarantine("sample", DAILY.name, "IBM", moment, b"<html>")
     assert bronze.objects("IBM") == []
     assert bronze.objects("IBM", "quarantine") == [key]
     assert bronze.read(key) == b"<html>"
     later = moment.replace(minute=1)
-    assert bronze.quarantine("sample", Endpoint.DAILY_ADJUSTED, "IBM", later, b"<html>") == key
+    assert bronze.quarantine("sample", DAILY.name, "IBM", later, b"<html>") == key
 
 
 def test_objects_are_found_by_endpoint_and_source(bronze, answer):
     daily, _ = bronze.put(answer(second=3))
-    weekly, _ = bronze.put(answer(second=2, endpoint=Endpoint.WEEKLY_ADJUSTED))
+    weekly, _ = bronze.put(answer(second=2, endpoint=WEEKLY))
     other, _ = bronze.put(answer(second=1, source="alphavantage"))
     bronze.put(answer(symbol="IBM.LON"))
     assert bronze.objects("IBM") == [other, weekly, daily]
-    assert bronze.objects("IBM", endpoint=Endpoint.WEEKLY_ADJUSTED) == [weekly]
+    assert bronze.objects("IBM", endpoint=WEEKLY.name) == [weekly]
     assert bronze.objects("IBM", source="alphavantage") == [other]
     assert bronze.objects("IBM", endpoint="TIME_SERIES_DAILY", source="sample") == []
 
@@ -104,7 +104,7 @@ def test_objects_are_found_by_endpoint_and_source(bronze, answer):
 def test_symbols_are_those_with_an_object_in_the_area(bronze, answer):
     for symbol in ("MSFT", "BRK-B", "IBM"):
         bronze.put(answer(symbol=symbol))
-    bronze.put(answer(symbol="AAPL", endpoint=Endpoint.OVERVIEW))
+    bronze.put(answer(symbol="AAPL", endpoint=OVERVIEW))
     assert bronze.symbols() == ["BRK-B", "IBM", "MSFT"]
     assert bronze.symbols("reference") == ["AAPL"]
     assert bronze.symbols("quarantine") == []

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from stocks.errors import DataError, MalformedPayload, StocksError
-from stocks.silver import RULES, ParsedSeries, interval_of, parse_series
-from stocks.source import Endpoint
+from stocks.errors import MalformedPayload, StocksError
+from stocks.providers import PROVIDERS, Endpoint
+from stocks.providers.alphavantage.answers import DAILY, SERIES_KEYS, WEEKLY
+from stocks.providers.provider import Adjustment
+from stocks.silver import RULES, ParsedSeries, judge_series
 from stocks.trading_calendar import TradingCalendar
 
-DAILY, WEEKLY = Endpoint.DAILY_ADJUSTED, Endpoint.WEEKLY_ADJUSTED
 GOOD_FRIDAY = date(2024, 3, 29)
 NEW_YORK = TradingCalendar(
     name="XNYS",
@@ -70,14 +71,26 @@ def payload(rows: Rows, endpoint: Endpoint = DAILY, symbol: str = "IBM") -> byte
     """The answer, newest first; rows are pairs so that a date may stand in it twice."""
     series = ", ".join(f"{json.dumps(day)}: {json.dumps(row)}" for day, row in reversed(rows))
     meta = {"1. Information": "Prices", "2. Symbol": symbol, "5. Time Zone": "US/Eastern"}
-    return f'{{"Meta Data": {json.dumps(meta)}, "{endpoint.series_key}": {{{series}}}}}'.encode()
+    return f'{{"Meta Data": {json.dumps(meta)}, "{SERIES_KEYS[endpoint]}": {{{series}}}}}'.encode()
 
 
 def parse(
-    rows: Rows | bytes, endpoint: Endpoint = DAILY, *, symbol: str = "IBM", observed_at: datetime = LATER
+    rows: Rows | bytes,
+    endpoint: Endpoint = DAILY,
+    *,
+    symbol: str = "IBM",
+    observed_at: datetime = LATER,
+    adjustment: Adjustment = "reinvest_ex_close",
 ) -> ParsedSeries:
     body = rows if isinstance(rows, bytes) else payload(rows, endpoint)
-    return parse_series(body, symbol=symbol, endpoint=endpoint, observed_at=observed_at, calendar=NEW_YORK)
+    return judge_series(
+        PROVIDERS["alphavantage"].read(body, endpoint),
+        symbol=symbol,
+        interval=endpoint.interval or "daily",
+        observed_at=observed_at,
+        calendar=NEW_YORK,
+        adjustment=adjustment,
+    )
 
 
 def changed(rows: Rows, place: int, **fields: object) -> Rows:
@@ -130,12 +143,6 @@ def test_weekly_bars_tell_no_split():
     parsed = parse(weekly_rows(date(2024, 1, 5), date(2024, 1, 12)), WEEKLY)
     assert parsed.bars["split_coefficient"].to_list() == [1.0, 1.0]
     assert parsed.rejects.is_empty()
-
-
-def test_intervals_of_endpoints():
-    assert (interval_of(DAILY), interval_of(WEEKLY)) == ("daily", "weekly")
-    with pytest.raises(DataError, match="OVERVIEW gives no bars"):
-        interval_of(Endpoint.OVERVIEW)
 
 
 @pytest.mark.parametrize(
@@ -351,6 +358,20 @@ def test_dividends_and_splits_explain_the_factor():
     parsed = parse(daily_rows(actions=actions))
     assert parsed.refused == ""
     assert parsed.rejects.is_empty()
+
+
+def test_a_dividend_lowers_the_factor_by_the_convention_of_the_source():
+    rows = daily_rows(actions={10: (2.0, 2.0), 20: (1.5, 1.0)})
+    assert "two bases" in parse(rows, adjustment="previous_close").refused
+    closes = [float(row["4. close"]) for _, row in rows]
+    factor = 1.0
+    for place in range(len(rows) - 1, 0, -1):
+        dividend, split = (float(rows[place][1][label]) for label in ("7. dividend amount", "8. split coefficient"))
+        factor *= (1 - dividend * split / closes[place - 1]) / split
+        rows = changed(rows, place - 1, adjusted_close=f"{closes[place - 1] * factor:.12f}")
+    assert "two bases" in parse(rows).refused
+    parsed = parse(rows, adjustment="previous_close")
+    assert (parsed.refused, len(parsed.rejects)) == ("", 0)
 
 
 @pytest.mark.parametrize("price", [100, 10])

@@ -6,8 +6,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from stocks.gold.dbt import invoke
-from stocks.gold.manifest import Manifest, read_manifest
+from argodbt.dbt import Dbt
+from argodbt.manifest import Manifest
+from stocks.settings import project_folder
 from stocks_workflows.templates import daily, gold, ingest, replay
 
 HEADER = "# Written by `make generate` from workflows/src and dbt/: change it there.\n"
@@ -22,6 +23,6 @@ def rendered() -> dict[str, str]:
 @cache
 def _parsed() -> Manifest:
     """The dbt project's manifest: parsing it needs no warehouse."""
+    project = str(project_folder())
     with tempfile.TemporaryDirectory() as folder:
-        invoke(["parse"], variables={}, artifacts=Path(folder))
-        return read_manifest(Path(folder) / "target" / "manifest.json")
+        return Dbt(Path(folder), variables={"DBT_PROJECT_DIR": project, "DBT_PROFILES_DIR": project}).parse()

@@ -1,7 +1,7 @@
 """The WorkflowTemplates and the schedule.
 
-stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where bars changed
-stocks-gold     the dbt project as a DAG (dbt_project)
+stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where it is due
+stocks-gold     the dbt project as a DAG (argodbt)
 stocks-replay   replay ─▶ gold in a single pod
 stocks-daily    starts stocks-ingest after the close of New York
 """
@@ -14,26 +14,17 @@ from typing import Any
 from hera.workflows import DAG, Container, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
-from stocks.gold.graph import Granularity
-from stocks.gold.manifest import Manifest
-from stocks.steps import REPLAY, REPORT, STEPS, Step
-from stocks_workflows.container import DBT, OWNER, container_of, settings
-from stocks_workflows.dbt_project import (
-    DEFAULTS,
-    MAIN,
-    DbtPods,
-    add_templates,
-    parameters,
-    pod_security,
-    scratch_volume,
-)
+from argodbt.graph import Granularity
+from argodbt.manifest import Manifest
+from argodbt.templates import DEFAULTS, MAIN, DbtPods, add_templates, parameters, pod_security, scratch_volume
+from stocks.steps import GOLD, REPLAY, REPORT, STEPS, Step
+from stocks_workflows.container import DBT, container_of, secrets, settings
 
 NAMESPACE = "stocks"
 _DAY = 86_400  # seconds
-_INGEST = tuple(step for step in STEPS if not step.only_if_changed)
-_GOLD = next(step for step in STEPS if step.only_if_changed)
+_INGEST = tuple(step for step in STEPS if step is not GOLD)
 _GOLD_NAME = "stocks-gold"
-_GOLD_STEPS = ("prepare", _GOLD.name)
+_GOLD_STEPS = ("prepare", GOLD.name)
 """What its pods write into the run log; a task that failed is told by the last of them."""
 _BATCHES = "batches"
 
@@ -44,7 +35,7 @@ def ingest() -> WorkflowTemplate:
         "stocks-ingest",
         steps=[step.name for step in _INGEST],
         mutexes=["silver"],
-        description="Fetches prices into bronze and silver; starts stocks-gold where any bar changed.",
+        description="Fetches prices into bronze and silver; starts stocks-gold where it is due.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: the universe."),
             Parameter(name="batch-size", value="1", description="Tickers in a pod."),
@@ -86,18 +77,14 @@ def gold(manifest: Manifest) -> WorkflowTemplate:
         description="Builds and tests the star schema, and publishes it.",
         arguments=parameters(),
     ) as template:
-        add_templates(
-            manifest,
-            DbtPods(
-                name=_GOLD_NAME,
-                image=DBT,
-                env=[OWNER],
-                env_from=[settings()],
-                options=["--run-id={{workflow.uid}}"],
-                # Gold that has all of silver in it already is left alone, unless more is asked for.
-                prepare_options=["--if-changed"],
-            ),
+        pods = DbtPods(
+            name=_GOLD_NAME,
+            image=DBT,
+            hooks="stocks.gold.books:of_run",
+            env=secrets(GOLD.needs),
+            env_from=[settings()],
         )
+        add_templates(manifest, pods)
     return template
 
 
@@ -117,7 +104,7 @@ def replay() -> WorkflowTemplate:
         with DAG(name="main", fail_fast=False):
             first = Task(name=REPLAY.name, template=replayed)
             Task(
-                name=_GOLD.name,
+                name=GOLD.name,
                 depends=f"{first.name}.Succeeded || {first.name}.Failed",
                 template_ref=m.TemplateRef(name=_GOLD_NAME, template=MAIN),
                 arguments={

@@ -13,7 +13,7 @@
         │   ├── MalformedPayload    an answer that holds no usable series
         │   ├── CorruptObject       a bronze object whose bytes don't match its checksum
         │   └── TestsFailed         gold's tests found wrong rows
-        ├── QuotaSpent          69  the provider's daily quota: the next scheduled run goes on
+        ├── QuotaSpent          69  the provider's quota of an hour, a day or a month: a later run goes on
         └── ConfigError         78  the configuration is wrong
             ├── KeyRejected         API key missing or invalid
             └── NotEntitled         the plan does not include the endpoint
@@ -27,6 +27,8 @@ import re
 from collections.abc import Iterable
 
 OK = 0
+FAILED = 1
+INTERRUPTED = 130
 
 
 class StocksError(Exception):
@@ -73,6 +75,19 @@ class ProviderUnavailable(TransientError):
 class Throttled(TransientError):
     """Too many requests within a second or a minute."""
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        body: bytes | None = None,
+        retry_after: float = 0.0,
+        or_spent: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, body=body, retry_after=retry_after)
+        self.or_spent = or_spent
+        """Whether it means that the day's quota is spent where every try meets it."""
+
 
 class StoreUnavailable(TransientError):
     """The object store can't be reached or answered 5xx."""
@@ -115,9 +130,14 @@ class TestsFailed(DataError):
 
 
 class QuotaSpent(TerminalError):
-    """The provider's quota of requests for the day is spent."""
+    """The provider's quota is spent: of requests in an hour or a day, or of different symbols in a month."""
 
     exit_code = 69
+
+    def __init__(self, message: str, *, hint: str = "", body: bytes | None = None, period: str = "day") -> None:
+        super().__init__(message, hint=hint, body=body)
+        self.period = period
+        """`hour`, `day` or `month`; symbols that were asked for earlier in a month may be asked for again."""
 
 
 class ConfigError(TerminalError):
@@ -134,9 +154,24 @@ class NotEntitled(ConfigError):
     """The provider's plan for this key does not include the endpoint or the parameter."""
 
 
+RETRIED_EXIT_CODES = (TransientError.exit_code,)
+KILLED_EXIT_CODES = (INTERRUPTED, 137, 143)
+"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
+
+They say that a container was taken away, not that the step is wrong.
+"""
+
 # What to tell the caller where steps failed in several ways: a passing fault first (a retry may mend
 # it), then what stops every ticker, then what is wrong with some.
 _PRECEDENCE = (TransientError.exit_code, ConfigError.exit_code, QuotaSpent.exit_code, DataError.exit_code)
+
+
+RETRIED_EXIT_CODES = (TransientError.exit_code,)
+KILLED_EXIT_CODES = (130, 137, 143)
+"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
+
+They say that a container was taken away, not that the step is wrong.
+"""
 
 
 def exit_code_of(errors: Iterable[StocksError]) -> int:
@@ -144,7 +179,22 @@ def exit_code_of(errors: Iterable[StocksError]) -> int:
     return sum_of_codes(error.exit_code for error in errors)
 
 
+def code_of(error: BaseException) -> int:
+    """The exit code of whatever ended a step: 130 where it was interrupted, 70 where code of ours crashed."""
+    if isinstance(error, StocksError):
+        return error.exit_code
+    return StocksError.exit_code if isinstance(error, Exception) else INTERRUPTED
+
+
 def sum_of_codes(exit_codes: Iterable[int]) -> int:
     """The exit code that sums up those of several steps; 0 where there are none."""
     codes = set(exit_codes)
     return next((code for code in _PRECEDENCE if code in codes), max(codes, default=OK))
+
+
+def settled(exit_code: int) -> int:
+    """The code of a step that has written down how others ended: one that would be retried becomes 1.
+
+    Running it again would say the same again, five times over.
+    """
+    return FAILED if exit_code in (*RETRIED_EXIT_CODES, *KILLED_EXIT_CODES) else exit_code

@@ -16,8 +16,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stocks.errors import ConfigError
 
-SourceName = Literal["alphavantage", "sample"]
 Series = Literal["daily_adjusted", "weekly_adjusted"]
+
+_KEY = "_api_key"
 
 
 class Settings(BaseSettings):
@@ -27,20 +28,22 @@ class Settings(BaseSettings):
         env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    stocks_source: SourceName | None = None
-    """Where prices come from; the sample where there is no API key."""
+    stocks_source: str | None = None
+    """Where prices come from: one source or several, the preferred one first; those that have a key where unset."""
     alphavantage_api_key: SecretStr | None = None
     """Alpha Vantage's key; the free one gives 25 requests a day."""
-    stocks_series: Series = "daily_adjusted"
-    """Which series is fetched; a free key is entitled to weekly_adjusted."""
-    stocks_provider_url: str = "https://www.alphavantage.co/query"
-    """Address of the provider, or of `stocks sample-api`."""
+    tiingo_api_key: SecretStr | None = None
+    """Tiingo's key; the free one gives 50 requests an hour, 1,000 a day and 500 symbols a month."""
+    stocks_series: Series | None = None
+    """Which series is fetched; where unset, each source has one of its own: weekly only Alpha Vantage, daily others."""
+    stocks_provider_url: str | None = None
+    """Another address of the source, such as that of `stocks sample-api`; with several sources name=url, name=url."""
     stocks_sample_as_of: date | None = None
     """The day that the sample pretends it is (YYYY-MM-DD); its last day where unset."""
-    stocks_requests_per_day: int = Field(default=25, gt=0)
-    """Requests a day that processes sharing the key may make together."""
-    stocks_requests_per_minute: int = Field(default=50, gt=0)
-    """Requests a minute, spread evenly: a free key allows one a second."""
+    stocks_requests_per_day: int | None = Field(default=None, gt=0)
+    """Requests a day that processes sharing a key may make together; the limits of the free plan where unset."""
+    stocks_requests_per_minute: int | None = Field(default=None, gt=0)
+    """Requests a minute, spread evenly; those of the free plan where unset."""
     stocks_store_url: str | None = None
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
     stocks_warehouse_url: SecretStr | None = None
@@ -64,22 +67,25 @@ class Settings(BaseSettings):
         return folder.expanduser().absolute()
 
     @property
-    def source(self) -> SourceName:
-        """The source in force: what is set, else Alpha Vantage where there is a key, else the sample."""
-        return self.stocks_source or ("alphavantage" if self.alphavantage_api_key else "sample")
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources in force, the preferred one first; `stocks.providers.in_force` checks them.
 
-    @property
-    def sample_in_process(self) -> bool:
-        """Whether the sample answers from within the process; where STOCKS_PROVIDER_URL is set, it is asked there."""
-        return (
-            self.source == "sample"
-            and self.stocks_provider_url == type(self).model_fields["stocks_provider_url"].default
-        )
+        What is set, else those that have a key, else the sample.
+        """
+        if self.stocks_source:
+            return tuple(dict.fromkeys(name.strip() for name in self.stocks_source.split(",") if name.strip()))
+        keys = [name for name in type(self).model_fields if name.endswith(_KEY) and getattr(self, name)]
+        return tuple(name.removesuffix(_KEY) for name in keys) or ("sample",)
 
     @property
     def store_url(self) -> str:
         """The bronze store in force."""
         return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()
+
+
+def api_keys() -> list[str]:
+    """The names of the variables that hold providers' keys."""
+    return [name.upper() for name in Settings.model_fields if name.endswith("_api_key")]
 
 
 def load_settings(*, series: str = "") -> Settings:

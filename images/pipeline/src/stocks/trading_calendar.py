@@ -94,7 +94,15 @@ def calendar_of(symbol: str) -> TradingCalendar:
     """The calendar of the exchange that lists a symbol: by the universe, else by its suffix, else New York's."""
     if company := companies().get(symbol):
         return _calendars()[company.exchange]
-    for row in read_seed("exchange"):
-        if row["symbol_suffix"] and symbol.endswith(row["symbol_suffix"]):
-            return _calendars()[row["exchange"]]
-    return _calendars()[_DEFAULT_EXCHANGE]
+    return _calendars()[_suffixes().get(exchange_suffix(symbol), _DEFAULT_EXCHANGE)]
+
+
+def exchange_suffix(symbol: str) -> str:
+    """What a symbol ends with where it is of an exchange that has a suffix (.LON); empty in the United States."""
+    return next((suffix for suffix in _suffixes() if symbol.endswith(suffix)), "")
+
+
+@cache
+def _suffixes() -> dict[str, str]:
+    """The exchange of each suffix."""
+    return {row["symbol_suffix"]: row["exchange"] for row in read_seed("exchange") if row["symbol_suffix"]}

@@ -28,6 +28,8 @@ class Company:
     industry: str
     last_listed: date | None = None
     """The last day on which the symbol was this company's; None while it still is."""
+    source: str = ""
+    """The source whose bars gold takes where it has any; where empty, the order of STOCKS_SOURCE says which."""
 
 
 def read_seed(name: str) -> list[dict[str, str]]:

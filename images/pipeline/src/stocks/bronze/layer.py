@@ -14,8 +14,8 @@ from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
 from stocks.bronze.object_store import ObjectStore
 from stocks.errors import ConfigError, CorruptObject
+from stocks.providers.provider import Answer, Endpoint
 from stocks.settings import Settings
-from stocks.source import Answer, Endpoint
 from stocks.universe import check_symbol
 
 
@@ -44,7 +44,7 @@ class Bronze:
         return self._put(
             area_of(answer.endpoint),
             answer.source,
-            answer.endpoint,
+            answer.endpoint.name,
             answer.symbol,
             answer.observed_at,
             answer.body,
@@ -97,7 +97,7 @@ class Bronze:
         key = ObjectKey(
             area=area,
             symbol=symbol,
-            endpoint=str(endpoint),
+            endpoint=endpoint,
             source=source,
             observed_at=observed_at,
             sha256=hashlib.sha256(body).hexdigest(),
@@ -117,7 +117,7 @@ class Bronze:
 
 def area_of(endpoint: Endpoint) -> Area:
     """The area in which an endpoint's healthy answers lie."""
-    return "reference" if endpoint is Endpoint.OVERVIEW else "series"
+    return "reference" if endpoint.interval is None else "series"
 
 
 def open_bronze(settings: Settings) -> Bronze:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import metadata
 from types import FrameType
@@ -13,8 +14,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stocks.cli import bootstrap, doctor, gold, sample_api, steps, warehouse, whole
-from stocks.errors import StocksError
+from stocks.cli import bootstrap, doctor, sample_api, warehouse
+from stocks.cli.steps import command_of, replay_command, run_command
+from stocks.errors import INTERRUPTED, StocksError, code_of
+from stocks.steps import REPORT, STEPS
 
 
 class Commands(TyperGroup):
@@ -29,7 +32,7 @@ class Commands(TyperGroup):
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             print("Interrupted. Nothing is half-done: the same command goes on from here.", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -42,8 +45,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Whole pipeline": (whole.run, whole.replay),
-    "Steps": (steps.plan, steps.extract, steps.normalize, steps.commit, steps.report),
+    "Whole pipeline": (run_command(), replay_command()),
+    "Steps": tuple(map(command_of, (*STEPS, REPORT))),
     "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status),
     "Try and check": (doctor.doctor, sample_api.sample_api),
 }
@@ -53,14 +56,18 @@ for panel, commands in _PANELS.items():
 app.command(rich_help_panel="Warehouse", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     warehouse.env
 )
-app.add_typer(gold.app, name="gold", rich_help_panel="Steps")
 app.add_typer(bootstrap.app, name="bootstrap", rich_help_panel="Warehouse")
 
 
 def main() -> None:
     """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
-    app()
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 -- what nobody expected is a fault of ours, and has a code of its own
+        traceback.print_exc()
+        print("This is a fault of stocks itself: please report it with the lines above.", file=sys.stderr)
+        sys.exit(code_of(error))
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:

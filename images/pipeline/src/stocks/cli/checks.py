@@ -11,12 +11,13 @@ import httpx
 import tenacity
 
 from stocks.bronze import open_bronze
+from stocks.cli.running import open_warehouse
 from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
-from stocks.local.instance import open_warehouse, request_budget
+from stocks.providers import Provider, in_force, key_of, open_sources
 from stocks.settings import Settings, project_folder
-from stocks.source import Endpoint, Unlimited, open_source
 from stocks.universe import companies
 from stocks.warehouse import Role
+from stocks.warehouse.budget import request_budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +61,11 @@ def _check(name: str, look: Callable[[], str], *, until: float) -> Check:
 
 
 def _settings(settings: Settings) -> str:
-    if settings.source == "alphavantage" and settings.alphavantage_api_key is None:
-        raise ConfigError(
-            "STOCKS_SOURCE is alphavantage, and there is no key.",
-            hint="Set ALPHAVANTAGE_API_KEY, or STOCKS_SOURCE=sample.",
-        )
-    return f"source {settings.source}, series {settings.stocks_series}, state in {settings.stocks_state_dir}"
+    for provider in in_force(settings):
+        key_of(provider, settings)
+        provider.series(settings.stocks_series)
+    series = settings.stocks_series or "each source's own series"
+    return f"source {', '.join(settings.sources)}, {series}, state in {settings.stocks_state_dir}"
 
 
 def _store(settings: Settings) -> str:
@@ -90,22 +90,27 @@ def _warehouse(settings: Settings) -> str:
 
 
 def _provider(settings: Settings, *, request: bool) -> str:
+    """What each source says, or that the way to it is open."""
     if request:
         with (
             open_warehouse(settings) as warehouse,
-            open_source(settings, request_budget(settings, warehouse)) as source,
+            open_sources(settings, request_budget(settings, warehouse)) as sources,
         ):
-            answer = source.fetch(Endpoint.of_series(settings.stocks_series), "IBM")
-            return f"answered with {len(answer.body):,} bytes for IBM"
-    if settings.sample_in_process:
-        with open_source(settings, Unlimited()) as source:
-            return f"the sample as of {source.now():%Y-%m-%d}: {', '.join(source.symbols() or [])}"
+            answers = [source.fetch(source.series, "IBM") for source in sources]
+        return "; ".join(f"{answer.source} answered with {len(answer.body):,} bytes for IBM" for answer in answers)
+    return "; ".join(_reach(provider, url, settings) for provider, url in in_force(settings).items())
+
+
+def _reach(provider: Provider, url: str | None, settings: Settings) -> str:
+    if url is None and (stand_in := provider.stand_in(settings)):
+        return f"{provider.name} as of {stand_in.now:%Y-%m-%d}: {', '.join(sorted(stand_in.symbols))}"
+    url = url or provider.url
     try:
-        # Without a key and a function this counts as no request; any answer at all means that the way is open.
-        reached = httpx.head(settings.stocks_provider_url, timeout=10)
-    except httpx.HTTPError as error:
+        # Without a key this counts as no request; any answer at all means that the way is open.
+        reached = httpx.head(url, timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ProviderUnavailable(
-            f"{settings.stocks_provider_url} can't be reached: {type(error).__name__}.",
+            f"{url} can't be reached: {type(error).__name__}.",
             hint="Check STOCKS_PROVIDER_URL, the network and its proxy.",
         ) from None
-    return f"{settings.stocks_provider_url} is reached (HTTP {reached.status_code}); --request tests the key"
+    return f"{url} is reached (HTTP {reached.status_code}); --request tests the key"

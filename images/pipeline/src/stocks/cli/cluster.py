@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from stocks.cli.checks import Check
-from stocks.cli.report import Reporter
 from stocks.cluster import Cluster, WorkflowState
 from stocks.errors import ConfigError, DataError, StocksError
+from stocks.report import Report
 
 _TEMPLATES = {"stocks-gold", "stocks-ingest", "stocks-replay"}
 
 
-def show_cluster(report: Reporter, cluster: Cluster | None = None, *, now: datetime | None = None) -> None:
+def show_cluster(report: Report, cluster: Cluster | None = None, *, now: datetime | None = None) -> None:
     """Workflows and schedules.
 
     Args:

@@ -10,7 +10,6 @@ import typer
 
 from stocks.cli.report import Output
 
-Tickers = Annotated[str, typer.Option(help="Symbols, separated by commas (default: the universe).")]
 AsText = Annotated[
     Output | None,
     typer.Option("--output", help="text for a person, json for a machine (default: text on a terminal, else json)."),
@@ -20,9 +19,8 @@ RunId = Annotated[
     uuid.UUID | None,
     typer.Option(help="The run in ops.run that this step belongs to: a workflow's steps share one (see `report`)."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Fetch even where no session has ended since the latest answer.")]
-Overview = Annotated[bool, typer.Option("--overview", help="Fetch company attributes too: a second request a ticker.")]
 InCluster = Annotated[
     bool, typer.Option("--cluster", help="Of the Kubernetes cluster that kubectl talks to, not of this machine.")
 ]
 ToFile = Annotated[Path | None, typer.Option("--to", help="Write the result to this file, too.")]
+NoGold = Annotated[bool, typer.Option("--no-gold", help="Stop at silver: another step builds gold.")]

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
 from stocks.errors import StocksError
+from stocks.report import Report
 
 _WIDEST = 200
 _WORD = 26  # characters; a longer cell is a sentence
@@ -28,47 +28,8 @@ class Output(StrEnum):
     JSON = "json"
 
 
-class Reporter(Protocol):
-    """A `stocks.pipeline.Report` that also shows results and errors; a context manager while work goes on."""
-
-    def __enter__(self) -> Self:
-        """Work begins."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Work has ended."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """A stage has begun."""
-
-    def advance(self, stage: str, done: int, label: str) -> None:
-        """So many parts of the stage are done."""
-
-    def say(self, message: str) -> None:
-        """A sentence worth reading."""
-
-    def line(self, event: str, sentence: str, **facts: Any) -> None:
-        """Something that happened: the sentence for a person, the event and its facts for a machine."""
-
-    def rows(self, event: str, columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:
-        """A result: a table, or a line a row."""
-
-    def fail(self, subject: str, error: StocksError) -> None:
-        """What went wrong, with what, and what to do."""
-
-    def result(self, **facts: Any) -> None:
-        """The end of a command in a machine's terms; a person has read the tables."""
-
-
-class JsonReporter:
+class JsonReporter(Report):
     """One JSON object a line, each with the time and the event."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def begin(self, stage: str, total: int) -> None:
         """A line `begin`."""
@@ -105,7 +66,7 @@ class JsonReporter:
         print(json.dumps({"time": moment, "event": event, **facts}, default=str), flush=True)
 
 
-class TextReporter:
+class TextReporter(Report):
     """Progress bars and tables on a terminal; plain lines where the output goes elsewhere."""
 
     def __init__(self) -> None:
@@ -196,11 +157,8 @@ class TextReporter:
         if error.hint:
             self._console.print(f"      {error.hint}", markup=False, style="dim")
 
-    def result(self, **facts: Any) -> None:
-        """Nothing: the tables have said it."""
 
-
-def reporter(output: Output | None) -> Reporter:
+def reporter(output: Output | None) -> Report:
     """The reporter that was asked for; by default one for a person on a terminal, and JSON lines elsewhere."""
     chosen = output or (Output.TEXT if sys.stdout.isatty() else Output.JSON)
     return TextReporter() if chosen is Output.TEXT else JsonReporter()

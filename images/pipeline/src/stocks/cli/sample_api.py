@@ -26,8 +26,8 @@ def sample_api(
 
     Point STOCKS_PROVIDER_URL at it. `--answer list` names the answers of the catalogue.
     """
-    from stocks.source.sample import Sample
-    from stocks.source.sample_api import Faults, serve
+    from stocks.providers.sample.api import Faults, serve
+    from stocks.providers.sample.data import Sample
 
     faults = Faults(answer=answer, cut_off=cut_off, delay=delay, every=every, after=after)
     day = _day(as_of) if as_of else load_settings().stocks_sample_as_of

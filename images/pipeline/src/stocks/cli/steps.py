@@ -1,141 +1,116 @@
-"""Commands that are one step: what `stocks run` does in one process, and Argo in containers."""
+"""The commands that run steps, made from their list: an option for each keyword argument of a step's function."""
 
 from __future__ import annotations
 
-import contextlib
+import inspect
 import json
 import uuid
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from stocks.cli.options import AsJson, AsText, Force, Overview, RunId, Tickers, ToFile
-from stocks.cli.running import finish, noted, print_result, reporting, take
-from stocks.errors import ConfigError
-from stocks.settings import load_settings
-from stocks.universe import parse_symbols
+from stocks.cli.options import AsJson, AsText, NoGold, RunId, ToFile
+from stocks.cli.report import Output
+from stocks.cli.running import open_warehouse, reporting
+from stocks.steps import REBUILD, REPLAY, RUN, Flow, Option, Step
+
+Command = Callable[..., None]
 
 
-def plan(
-    tickers: Tickers = "",
-    batch_size: Annotated[int, typer.Option(min=1, help="Tickers in a batch.")] = 1,
-    to: ToFile = None,
-    run_id: RunId = None,
+def command_of(step: Step) -> Command:
+    """The sub-command of a step."""
+    flow = Flow(name=step.run, steps=(step,))
+
+    def command(run_id: uuid.UUID | None, to: Path | None = None, **given: Any) -> None:
+        _perform(flow, given, run_id=run_id, to=to)
+
+    own: dict[str, Any] = {"to": ToFile} if step.writes else {}
+    return _named(command, step.name, step.work.__doc__ or "", flow, {**own, "run_id": RunId})
+
+
+def run_command() -> Command:
+    """`stocks run`."""
+
+    def command(**given: Any) -> None:
+        _perform(RUN, given)
+
+    return _named(command, RUN.name, RUN.summary, RUN)
+
+
+def replay_command() -> Command:
+    """`stocks replay`: with gold, or the step alone as a workflow has it."""
+
+    def command(run_id: uuid.UUID | None, no_gold: bool, **given: Any) -> None:
+        flow = Flow(name=REPLAY.run, steps=(REPLAY,)) if no_gold else REBUILD
+        _perform(flow, given, run_id=run_id)
+
+    return _named(command, REBUILD.name, REBUILD.summary, REBUILD, {"no_gold": NoGold, "run_id": RunId})
+
+
+def _named(command: Command, name: str, summary: str, flow: Flow, own: dict[str, Any] | None = None) -> Command:
+    """The function with the name, the help and the options that typer reads off it."""
+    defaults = {"no_gold": False, "as_json": False}
+    annotations = {**(own or {}), "output": AsText, "as_json": AsJson}
+    parameters = [
+        *(_parameter(option) for option in _options(flow)),
+        *(_keyword(key, annotation, defaults.get(key)) for key, annotation in annotations.items()),
+    ]
+    command.__name__, command.__doc__ = name, summary
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _options(flow: Flow) -> Iterable[Option]:
+    """The options of all steps that a person may set, each once."""
+    found: dict[str, Option] = {}
+    for step in flow.steps:
+        found = {**flow.options_of(step), **found}
+    return [*found.values(), *(option for step in flow.steps for option in step.overrides)]
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    flag = f"--{option.name.replace('_', '-')}"
+    return _keyword(option.name, Annotated[option.type, typer.Option(flag, help=option.help)], option.default)
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _perform(
+    flow: Flow,
+    given: dict[str, Any],
+    *,
+    run_id: uuid.UUID | None = None,
+    to: Path | None = None,
 ) -> None:
-    """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
-    from stocks import pipeline
-    from stocks.source import Unlimited, open_source
+    """Runs the steps, tells what they brought, and ends with the code that sums it up."""
+    from stocks.cli.summary import show_run, show_step
+    from stocks.run import open_run, run_steps
 
-    settings = load_settings()
-    with contextlib.ExitStack() as stack:
-        note = stack.enter_context(noted(settings, run_id, "plan"))
-        source = stack.enter_context(open_source(settings, Unlimited()))
-        chosen = pipeline.plan(source, parse_symbols(tickers))
-        lists = [",".join(batch) for batch in pipeline.batches(chosen, batch_size)]
-        note.detail.update(tickers=len(chosen), batches=lists)
-        print_result(json.dumps(lists), to)
-
-
-def extract(
-    tickers: Tickers = "",
-    force: Force = False,
-    overview: Overview = False,
-    series: Annotated[str, typer.Option(help="daily_adjusted or weekly_adjusted (default: STOCKS_SERIES).")] = "",
-    run_id: RunId = None,
-    output: AsText = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fetch answers from the provider into bronze."""
-    from stocks import pipeline
-    from stocks.bronze import open_bronze
-    from stocks.local.instance import open_warehouse, request_budget
-    from stocks.source import Endpoint, open_source
-
+    output: Output | None = given.pop("output")
+    as_json: bool = given.pop("as_json")
+    overrides = {option.name: given.pop(option.name) for step in flow.steps for option in step.overrides}
     with (
-        reporting(output, as_json, series=series) as (report, settings),
-        open_warehouse(settings) as warehouse,
-        noted(settings, run_id, "extract", batch=tickers) as note,
-        open_source(settings, request_budget(settings, warehouse)) as source,
+        reporting(output, as_json, **overrides) as (report, settings),
+        open_run(flow, settings=settings, report=report, open_warehouse=open_warehouse, run_id=run_id) as (
+            warehouse,
+            log,
+        ),
     ):
-        endpoints = [Endpoint.of_series(settings.stocks_series), *([Endpoint.OVERVIEW] if overview else [])]
-        chosen = pipeline.plan(source, parse_symbols(tickers))
         with report:
-            outcome = pipeline.extract(
-                source, open_bronze(settings), chosen, endpoints=endpoints, report=report, force=force
-            )
-        take(note, outcome, fetched=outcome.written)
-    finish(report, outcome)
-
-
-def normalize(
-    tickers: Annotated[str, typer.Option(help="Symbols, separated by commas (default: all that bronze holds).")] = "",
-    run_id: RunId = None,
-    output: AsText = None,
-    as_json: AsJson = False,
-) -> None:
-    """Load what bronze holds and silver has not seen yet."""
-    from stocks import pipeline
-    from stocks.bronze import open_bronze
-    from stocks.local.instance import open_warehouse
-
-    with (
-        reporting(output, as_json) as (report, settings),
-        open_warehouse(settings) as warehouse,
-        noted(settings, run_id, "normalize", batch=tickers) as note,
-    ):
-        bronze = open_bronze(settings)
-        chosen = parse_symbols(tickers) or bronze.symbols()
-        with report:
-            outcome = pipeline.normalize(bronze, warehouse, chosen, report=report)
-        take(note, outcome, counts=asdict(outcome.counts))
-    finish(report, outcome)
-
-
-def commit(
-    start_gold: Annotated[
-        bool,
-        typer.Option("--start-gold", help="Where any changed, start the workflow stocks-gold (needs --run-id)."),
-    ] = False,
-    to: ToFile = None,
-    run_id: RunId = None,
-) -> None:
-    """Say how many bars of silver changed since gold was built."""
-    from stocks import pipeline
-    from stocks.local.instance import open_warehouse
-
-    settings = load_settings()
-    with open_warehouse(settings) as warehouse, noted(settings, run_id, "commit") as note:
-        note.detail["bars_changed"] = pipeline.commit(warehouse)
-        if start_gold and note.detail["bars_changed"]:
-            if run_id is None:
-                raise ConfigError("--start-gold needs the run that asks for it.", hint="Add --run-id.")
-            from stocks.cluster import Cluster
-
-            note.detail["gold"] = Cluster.connect().start_gold(run_id)
-        print_result(json.dumps(note.detail), to)
-
-
-def report(
-    run_id: Annotated[uuid.UUID, typer.Option(help="The run in ops.run: the workflow's uid.")],
-    steps: Annotated[str, typer.Option(help="The steps that the run should have had, in order, with commas.")],
-    output: AsText = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sum up the steps of a workflow, say what failed and why, and end its run with the code that sums them up."""
-    from stocks.local.instance import open_warehouse
-    from stocks.steps import STEPS
-    from stocks.warehouse.runlog import RunLog
-
-    with reporting(output, as_json) as (told, settings), open_warehouse(settings) as warehouse:
-        log = RunLog(warehouse, run_id)
-        summary = log.sum_up(steps.split(","), [step.name for step in STEPS if step.fan_out])
-        log.end(summary.exit_code, summary.message)
-    told.rows(
-        "failure",
-        ["step", "subject", "exit_code", "message"],
-        [[failure.step, failure.subject, failure.exit_code, failure.message] for failure in summary.failures],
-        title="What failed",
-    )
-    told.say(f"{summary.steps} steps ended, {len(summary.failures)} failures.")
-    raise typer.Exit(summary.exit_code)
+            done = run_steps(flow, given, settings=settings, report=report, warehouse=warehouse, log=log)
+        if log and warehouse and run_id is None:
+            log.end(done.exit_code, done.message)
+            show_run(report, settings, warehouse, done)
+        else:
+            show_step(report, done)
+    if flow.steps[-1].writes and not done.failed:
+        text = json.dumps(done.outcomes[flow.steps[-1].name].result)
+        print(text)
+        if to:
+            to.write_text(text)
+    raise typer.Exit(done.exit_code)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stocks.cli.report import Reporter
-from stocks.local.runner import Run
+from stocks.providers import PROVIDERS, Unlimited, open_sources
+from stocks.report import Report
+from stocks.run import Run
 from stocks.settings import Settings
-from stocks.source import Unlimited, open_source
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse import Warehouse
 from stocks.warehouse.query import read
@@ -45,7 +45,7 @@ order by symbol
 """
 
 
-def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: Run) -> None:
+def show_run(report: Report, settings: Settings, warehouse: Warehouse, done: Run) -> None:
     """What a run brought: a row a ticker, seconds a stage, what went wrong, how to see more."""
     _show_tickers(report, warehouse, done)
     for error in dict.fromkeys(done.errors.values()):
@@ -66,8 +66,8 @@ def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: R
         + ", ".join(f"{name} {seconds:.1f}" for name, seconds in done.seconds.items())
         + f"; {sum(done.seconds.values()):.1f} in all."
     )
-    source = "the sample (real prices up to 2013)" if settings.source == "sample" else "Alpha Vantage"
-    report.say(f"From {source}. {_MORE}")
+    told = " and ".join(PROVIDERS[name].title for name in settings.sources)
+    report.say(f"From {told}. {_MORE}")
     report.result(
         exit_code=done.exit_code,
         unchanged=done.is_unchanged,
@@ -76,7 +76,16 @@ def show_run(report: Reporter, settings: Settings, warehouse: Warehouse, done: R
     )
 
 
-def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
+def show_step(report: Report, done: Run) -> None:
+    """What became of each ticker in a step of a workflow, and what went wrong."""
+    for outcome in done.outcomes.values():
+        for symbol, what in outcome.done.items():
+            report.say(f"{symbol}: {what}")
+    for subject, error in done.errors.items():
+        report.fail(subject if subject not in done.failed else "", error)
+
+
+def _show_tickers(report: Report, warehouse: Warehouse, done: Run) -> None:
     """A row a ticker; where one failed, a last column says why, and the errors below say more."""
     if _has_gold(warehouse):
         found = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
@@ -90,7 +99,7 @@ def _show_tickers(report: Reporter, warehouse: Warehouse, done: Run) -> None:
     report.rows("ticker", columns, rows)
 
 
-def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+def show_status(report: Report, settings: Settings, warehouse: Warehouse) -> None:
     """The last runs, freshness, data quality and the request budget."""
     runs = read(
         warehouse,
@@ -132,28 +141,31 @@ def show_status(report: Reporter, settings: Settings, warehouse: Warehouse) -> N
         """,
     )
     if budget.rows:
-        report.rows(
-            "budget", budget.columns, budget.rows, title=f"Requests today, of {settings.stocks_requests_per_day}"
-        )
+        report.rows("budget", budget.columns, budget.rows, title="Requests today")
 
 
-def _show_freshness(report: Reporter, settings: Settings, warehouse: Warehouse) -> None:
+def _show_freshness(report: Report, settings: Settings, warehouse: Warehouse) -> None:
     bars = read(
         warehouse,
         """
-        select symbol, interval, max(price_date) as last_date, max(observed_at) as observed_at
-        from silver.price_bar where is_final group by symbol, interval order by symbol, interval
+        select symbol, interval, source, max(price_date) as last_date, max(observed_at) as observed_at
+        from silver.price_bar where is_final group by symbol, interval, source order by symbol, interval, source
         """,
     )
-    with open_source(settings, Unlimited()) as source:
-        now = source.now()
+    with open_sources(settings, lambda _: Unlimited(), with_keys=False) as sources:
+        now = sources[0].now()
     rows = []
-    for symbol, interval, last_date, observed_at in bars.rows:
+    for symbol, interval, source, last_date, observed_at in bars.rows:
         calendar = calendar_of(symbol)
         due = calendar.last_settled(now) if interval == "daily" else calendar.last_settled_week(now)
-        rows.append([symbol, interval, last_date, due, "up to date" if last_date >= due else "behind", observed_at])
+        rows.append(
+            [symbol, interval, source, last_date, due, "up to date" if last_date >= due else "behind", observed_at]
+        )
     report.rows(
-        "freshness", ["symbol", "interval", "last_date", "due", "state", "observed_at"], rows, title="Freshness"
+        "freshness",
+        ["symbol", "interval", "source", "last_date", "due", "state", "observed_at"],
+        rows,
+        title="Freshness",
     )
 
 

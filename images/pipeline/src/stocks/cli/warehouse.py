@@ -6,29 +6,20 @@ import os
 import shlex
 import subprocess
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stocks.cli.options import AsJson, AsText, InCluster
-from stocks.cli.running import reporting
+from stocks.cli.running import open_warehouse, reporting
 from stocks.errors import ConfigError
 from stocks.settings import load_settings
-
-
-class LoginRole(StrEnum):
-    """A login of the embedded warehouse."""
-
-    OWNER = "owner"
-    WRITER = "writer"
-    READER = "reader"
+from stocks.steps import Login
 
 
 def migrate() -> None:
     """Bring the warehouse to this version; the embedded one is always brought there."""
-    from stocks.local.instance import open_warehouse
     from stocks.warehouse import Warehouse
     from stocks.warehouse.migrate import migrate as bring
 
@@ -48,7 +39,6 @@ def query(
 ) -> None:
     """Read the warehouse with the read-only role."""
     from stocks.cli.rows import Format, print_rows
-    from stocks.local.instance import open_warehouse
     from stocks.warehouse.query import read
 
     if fmt not in set(Format):
@@ -66,7 +56,6 @@ def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = 
             show_cluster(report)
         return
     from stocks.cli.summary import show_status
-    from stocks.local.instance import open_warehouse
 
     with reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
         show_status(report, settings, warehouse)
@@ -75,9 +64,9 @@ def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = 
 def env(
     context: typer.Context,
     role: Annotated[
-        LoginRole,
+        Login,
         typer.Option(help="Whose login to the embedded warehouse: dbt needs the owner's, a dashboard the reader's."),
-    ] = LoginRole.OWNER,
+    ] = Login.OWNER,
     stop: Annotated[
         bool, typer.Option("--stop", help="Stop the embedded server that an earlier `stocks env` left on.")
     ] = False,
@@ -87,9 +76,8 @@ def env(
     Printing leaves the embedded server running until `stocks env --stop`; `stocks env -- dbt build` stops it
     afterwards. What is printed holds the password.
     """
-    from stocks.gold.dbt import environment
-    from stocks.local.instance import open_warehouse
-    from stocks.local.postgres import EmbeddedPostgres
+    from stocks.embedded import EmbeddedPostgres
+    from stocks.gold import environment
     from stocks.warehouse import Warehouse
 
     settings = load_settings()

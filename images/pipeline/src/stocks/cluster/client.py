@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-from stocks.cluster.schedule import next_start
 from stocks.errors import ClusterUnavailable, ConfigError
 
 NAMESPACE = "stocks"
@@ -73,10 +73,13 @@ class CronState:
     """What Argo has against it."""
 
     def next_at(self, now: datetime) -> datetime | None:
-        """When it starts next; None while it is suspended."""
+        """When it starts next, after a moment (aware), in its own zone; None while it is suspended."""
+        from cronsim import CronSim
+
         if self.is_suspended:
             return None
-        starts = [start for text in self.schedules if (start := next_start(text, self.timezone, now))]
+        here = now.astimezone(ZoneInfo(self.timezone or "UTC"))
+        starts = [start for text in self.schedules if (start := next(CronSim(text, here), None))]
         return min(starts, default=None)
 
 

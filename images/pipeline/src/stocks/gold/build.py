@@ -1,8 +1,6 @@
-"""Builds gold in one process: write beside, audit, publish.
+"""Builds gold in one process, as the pods of stocks-gold do it together: by argodbt, with our books around it.
 
-dbt builds and tests in the schema gold_next. When every test of severity error has passed, the two schemas
-swap names in one transaction: readers see the old gold or the new one, whole, and never one whose tests
-failed. gold_next then holds the build before; its incremental models catch up from their own newest rows.
+argodbt and dbt are in the images and extras that build gold alone: they are imported where that is done.
 """
 
 from __future__ import annotations
@@ -10,11 +8,18 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-from stocks.gold import ledger
-from stocks.gold.dbt import Progress, environment, run_dbt
-from stocks.gold.results import NodeResult
+from stocks.errors import ConfigError
+from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from argodbt.dbt import Progress
+    from argodbt.results import NodeResult
+
+BUILD_SCHEMA, PUBLISHED_SCHEMA = "gold_next", "gold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,7 @@ class GoldBuild:
 
     @property
     def models(self) -> int:
-        """Models, seeds and snapshots that were built; an exposure only stands in the graph."""
+        """Models, seeds and snapshots that were built."""
         return sum(1 for result in self.results if result.status == "success")
 
     @property
@@ -59,18 +64,47 @@ def build_gold(
     Raises:
         TestsFailed: A test of severity error found rows, or a model's own constraints did; the published gold
             is as before.
-        ConfigError: The project can't be parsed, or SQL of ours is wrong.
+        ConfigError: The project can't be parsed, SQL of ours is wrong, or dbt is not installed.
         WarehouseUnavailable: The warehouse went away.
     """
-    with ledger.owner(warehouse) as connection:
-        build_id = ledger.begin(connection, run_id, full_refresh=full_refresh)
-        with ledger.noted(connection, build_id):
-            results = run_dbt(
-                ["build", *(["--full-refresh"] if full_refresh else [])],
-                variables=environment(warehouse, schema=ledger.BUILD_SCHEMA),
-                artifacts=artifacts,
-                progress=progress,
-            )
-            ledger.judge(connection, build_id, results)
-            ledger.publish(connection, build_id)
-    return GoldBuild(results=results)
+    try:
+        from argodbt.build import Asked, build
+        from stocks.gold.books import Books
+    except ImportError as error:
+        raise ConfigError("dbt is not installed.", hint="Install the extra: pip install 'stocks[gold]'.") from error
+    return GoldBuild(
+        results=build(
+            Asked(full_refresh=full_refresh),
+            hooks=Books(warehouse, run_id),
+            artifacts=artifacts,
+            results=artifacts,
+            progress=progress,
+        )
+    )
+
+
+def preload() -> None:
+    """Imports dbt in the background, which takes three seconds."""
+    from argodbt.dbt import preload
+
+    preload()
+
+
+def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str, str]:
+    """The variables that dbt/profiles.yml reads; the password under a name that dbt keeps out of its logs.
+
+    The libpq names make `psql` work in the same shell.
+    """
+    parts = urlsplit(warehouse.url)
+    password = unquote(parts.password or "")
+    return {
+        "DBT_PROJECT_DIR": str(project_folder()),
+        "DBT_PROFILES_DIR": str(project_folder()),
+        "DBT_ENV_SECRET_PGPASSWORD": password,
+        "PGHOST": parts.hostname or "localhost",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGPASSWORD": password,
+        "PGDATABASE": parts.path.removeprefix("/"),
+        **({"STOCKS_GOLD_SCHEMA": schema} if schema else {}),
+    }

@@ -1,9 +1,10 @@
 """Whether a daily series' adjusted closes are on one basis from its first bar to its last.
 
-The provider reinvests a dividend at the ex-date's close. With factor = adjusted close / close, dividend D,
-close C and split coefficient S of the later bar t:
+With factor = adjusted close / close, dividend D, close C and split coefficient S of the later bar t, by the
+provider's convention (`provider.Adjustment`):
 
-    factor(t-1) / factor(t) = C_t / (C_t + D_t) / S_t
+    reinvest_ex_close    factor(t-1) / factor(t) = C_t / (C_t + D_t) / S_t
+    previous_close       factor(t-1) / factor(t) = 1 / S_t - D_t / C_(t-1)
 
 A link between neighbouring bars that breaks this is a fault of one bar where the rest agrees without it, and
 else a shift of level: then the two parts of the series are on different bases, returns across the shift are
@@ -17,6 +18,7 @@ from datetime import date
 
 import polars as pl
 
+from stocks.providers.provider import Adjustment
 from stocks.silver.rules import WITHIN
 
 # Actions are printed with four decimals, adjusted closes at times: they are known to half of the last.
@@ -34,7 +36,7 @@ class Continuity:
     """Where the level shifts; empty where it doesn't."""
 
 
-def check_continuity(bars: pl.DataFrame, blind: pl.Series) -> Continuity:
+def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment) -> Continuity:
     """Checks every link of a daily series.
 
     Args:
@@ -42,8 +44,9 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series) -> Continuity:
             no other rule, by date.
         blind: Boolean, for each bar: between it and the bar before, a row was rejected that has an action or
             hides whether it has one, so that nothing can be expected of this link.
+        adjustment: The convention of the adjusted closes.
     """
-    links = _links(bars, blind)
+    links = _links(bars, blind, adjustment)
     broken = dict.fromkeys(links["broken"].arg_true().to_list())
     newest = len(bars) - 1
     faults: dict[int, str] = {}
@@ -60,7 +63,7 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series) -> Continuity:
     return Continuity(faults=faults)
 
 
-def _links(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
+def _links(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment) -> pl.DataFrame:
     """For each bar the link from the bar before it.
 
     Returns:
@@ -73,11 +76,15 @@ def _links(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
     factor, expected = pl.col("factor"), pl.col("expected")
     printed, action = pl.col("printed"), pl.col("action")
     got = factor.shift(1) / factor
+    expected_links: dict[Adjustment, pl.Expr] = {
+        "reinvest_ex_close": close / (close + dividend) / split,
+        "previous_close": 1 / split - dividend / close.shift(1),
+    }
     return (
         bars.select(
             "price_date",
             factor=pl.col("adjusted_close") / close,
-            expected=close / (close + dividend) / split,
+            expected=expected_links[adjustment],
             # How far off, relative, the printed decimals may put the adjusted close and the action.
             printed=(_HALF_DECIMAL if is_rounded else 0.0) / pl.col("adjusted_close"),
             action=pl.when(dividend > 0).then(_HALF_DECIMAL / close).otherwise(0.0)

@@ -10,7 +10,7 @@ from operator import or_
 
 import polars as pl
 
-from stocks.silver.decode import FIELDS, PRICES
+from stocks.providers.frame import FIELDS, PRICES
 from stocks.trading_calendar import TradingCalendar
 
 WITHIN = 1e-6
@@ -31,7 +31,7 @@ class Setting:
 class RowRule:
     """A rule that one row breaks or keeps.
 
-    The expressions read the columns of `decode.Decoded.rows` and `price_date` Date (null: no date).
+    The expressions read the columns of `frame.Decoded.rows` and `price_date` Date (null: no date).
     """
 
     name: str

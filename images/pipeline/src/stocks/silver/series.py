@@ -1,22 +1,18 @@
-"""A series answer -> the bars that can be trusted, the rows that can't, and whether to apply it at all."""
+"""A decoded series -> the bars that can be trusted, the rows that can't, and whether to apply it at all."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 import polars as pl
 
-from stocks.errors import DataError, MalformedPayload
-from stocks.silver import json_text
+from stocks.errors import MalformedPayload
+from stocks.providers.frame import FIELDS, Decoded
+from stocks.providers.provider import Adjustment, Interval
 from stocks.silver.adjustment import check_continuity
-from stocks.silver.decode import FIELDS, decode, raw_rows
 from stocks.silver.rules import DUPLICATE_WEEK, FACTOR_DISCONTINUITY, Setting, broken_rule, reason
-from stocks.source import Endpoint
 from stocks.trading_calendar import TradingCalendar
-
-Interval = Literal["daily", "weekly"]
 
 _REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
 
@@ -43,53 +39,40 @@ class ParsedSeries:
         return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), refused=why)
 
 
-def interval_of(endpoint: Endpoint) -> Interval:
-    """The interval of an endpoint's bars.
-
-    Raises:
-        DataError: The endpoint gives no bars.
-    """
-    match endpoint:
-        case Endpoint.DAILY_ADJUSTED:
-            return "daily"
-        case Endpoint.WEEKLY_ADJUSTED:
-            return "weekly"
-        case _:
-            raise DataError(f"{endpoint} gives no bars.")
-
-
-def parse_series(
-    payload: bytes, *, symbol: str, endpoint: Endpoint, observed_at: datetime, calendar: TradingCalendar
+def judge_series(
+    decoded: Decoded,
+    *,
+    symbol: str,
+    interval: Interval,
+    observed_at: datetime,
+    calendar: TradingCalendar,
+    adjustment: Adjustment,
 ) -> ParsedSeries:
-    """Reads an answer, judges every row by the rules of `rules.RULES`, and marks the provisional bars.
+    """Judges every row of an answer by the rules of `rules.RULES`, and marks the provisional bars.
 
     Args:
-        payload: The answer's bytes.
+        decoded: The answer.
         symbol: Whose series it must be.
-        endpoint: What was asked for.
+        interval: Of its bars.
         observed_at: When the answer was given (aware).
         calendar: Of the exchange where the symbol is listed.
+        adjustment: The convention of its adjusted closes.
 
     Raises:
-        MalformedPayload: The answer holds no series, or another symbol's.
-        DataError: The endpoint gives no bars.
+        MalformedPayload: The answer holds another symbol's series.
     """
-    weekly = interval_of(endpoint) == "weekly"
-    decoded = decode(payload, endpoint.series_key)
     if decoded.symbol is not None and decoded.symbol.upper() != symbol.upper():
-        raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.", body=payload)
-    rows = decoded.rows
-    if weekly and rows["split_coefficient"].is_null().all():  # weekly answers don't tell splits
-        rows = rows.with_columns(split_coefficient=pl.lit(1.0))
+        raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.")
+    weekly = interval == "weekly"
     setting = Setting(today=observed_at.astimezone(calendar.timezone).date(), calendar=calendar)
-    judged = rows.with_columns(price_date=_date(pl.col("date_text"))).with_columns(rule=broken_rule(setting))
+    judged = decoded.rows.with_columns(price_date=_date(pl.col("date_text"))).with_columns(rule=broken_rule(setting))
     broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
     candidates = judged.filter(pl.col("rule").is_null()).sort("price_date")
     shift = ""
     if weekly:
         unfit = _partial_weeks(candidates)
     else:
-        unfit, shift = _discontinuities(judged, candidates)
+        unfit, shift = _discontinuities(judged, candidates, adjustment)
     rejected = pl.concat([broken, unfit]).sort("row")
     bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
         "price_date",
@@ -100,7 +83,7 @@ def parse_series(
     )
     return ParsedSeries(
         bars=bars,
-        rejects=_with_raw(rejected, payload, endpoint),
+        rejects=_with_raw(rejected, decoded),
         refused=_refusal(shift, bars=len(bars), rejects=len(rejected)),
     )
 
@@ -140,7 +123,7 @@ def _partial_weeks(bars: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame) -> tuple[pl.DataFrame, str]:
+def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame, adjustment: Adjustment) -> tuple[pl.DataFrame, str]:
     """The bars whose adjustment doesn't fit (row, rule, reason), and where the series' level shifts."""
     hides_action = pl.col("rule").is_not_null() & (
         (pl.col("dividend_amount") != 0) | (pl.col("split_coefficient") != 1)
@@ -153,7 +136,7 @@ def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame) -> tuple[pl.DataF
         .select((pl.col("hidden").cast(pl.Int64).diff() > 0).fill_null(value=False))
         .to_series()
     )
-    found = check_continuity(bars, blind)
+    found = check_continuity(bars, blind, adjustment)
     faults = pl.DataFrame(
         {"place": list(found.faults), "reason": list(found.faults.values())},
         schema={"place": pl.Int64, "reason": pl.String},
@@ -162,14 +145,11 @@ def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame) -> tuple[pl.DataF
     return faults.select(rows, rule=pl.lit(FACTOR_DISCONTINUITY), reason="reason"), found.shift
 
 
-def _with_raw(rejected: pl.DataFrame, payload: bytes, endpoint: Endpoint) -> pl.DataFrame:
-    """The rejects with their raw rows, which are looked up only where there are any."""
-    raw = raw_rows(payload, endpoint.series_key) if len(rejected) else []
+def _with_raw(rejected: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
+    """The rejects with their raw rows."""
+    days, rows = decoded.raw_texts(rejected["row"].to_list())
     return rejected.select(
-        pl.Series("price_date", [json_text.storable(raw[row][0]) for row in rejected["row"]], dtype=pl.String),
-        "rule",
-        "reason",
-        pl.Series("raw", [json_text.write(raw[row][1]) for row in rejected["row"]], dtype=pl.String),
+        pl.Series("price_date", days, dtype=pl.String), "rule", "reason", pl.Series("raw", rows, dtype=pl.String)
     )
 
 

@@ -6,12 +6,13 @@ A load that is killed leaves nothing behind; a load that is repeated changes not
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import LiteralString, NamedTuple
 
 from psycopg import sql
 
 from stocks.bronze import ObjectKey
+from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
 from stocks.warehouse.connection import Connection
 
@@ -22,31 +23,6 @@ class Load(NamedTuple):
     key: ObjectKey
     interval: str
     series: ParsedSeries
-
-
-@dataclass(kw_only=True)
-class LoadCounts:
-    """What loads changed, in bars."""
-
-    inserted: int = 0
-    restated: int = 0
-    """Final bars whose values the provider changed."""
-    replaced: int = 0
-    """Provisional bars that a newer answer replaced."""
-    unchanged: int = 0
-    withdrawn: int = 0
-    """Provisional bars that the newer answer no longer has."""
-    rejected: int = 0
-
-    @property
-    def changed(self) -> int:
-        """Bars of silver that are not what they were."""
-        return self.inserted + self.restated + self.replaced + self.withdrawn
-
-    def add(self, other: LoadCounts) -> None:
-        """Adds another load's counts, count by count."""
-        for count in fields(self):
-            setattr(self, count.name, getattr(self, count.name) + getattr(other, count.name))
 
 
 _STAGE: LiteralString = """
@@ -75,12 +51,11 @@ with written as (
     from incoming
     where is_final or not %(superseded)s -- what was provisional then, the newer answer has withdrawn
     order by price_date
-    on conflict (symbol, interval, price_date) do update set
+    on conflict (symbol, interval, source, price_date) do update set
         open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
         adjusted_close = excluded.adjusted_close, volume = excluded.volume,
         dividend_amount = excluded.dividend_amount, split_coefficient = excluded.split_coefficient,
-        is_final = excluded.is_final, source = excluded.source, bronze_key = excluded.bronze_key,
-        observed_at = excluded.observed_at
+        is_final = excluded.is_final, bronze_key = excluded.bronze_key, observed_at = excluded.observed_at
     where not %(superseded)s
       and (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close, bar.volume, bar.dividend_amount,
            bar.split_coefficient, bar.is_final)
@@ -102,7 +77,8 @@ from written
 # A partial week is dated by its last session so far: when the week goes on, that bar is no more.
 _WITHDRAW: LiteralString = """
 delete from silver.price_bar
-where symbol = %(symbol)s and interval = %(interval)s and not is_final and observed_at < %(observed_at)s
+where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
+  and not is_final and observed_at < %(observed_at)s
   and not exists (select 1 from incoming where incoming.price_date = price_bar.price_date)
   and not %(superseded)s
 """
@@ -136,16 +112,24 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
     return [key for key in keys if str(key) not in done]
 
 
-def refusal(connection: Connection, symbol: str) -> str:
-    """Why the latest answer of a symbol's series was refused as a whole; empty where it was not."""
-    row = connection.execute(
+def refusals(connection: Connection, symbol: str) -> dict[str, str]:
+    """Why the latest answer for a symbol's series was refused as a whole, by source.
+
+    A source that was in force for no build of gold lately is not asked about: nobody waits for its next answer.
+    """
+    rows = connection.execute(
         """
-        select case status when 'refused' then message else '' end from ops.bronze_object
-        where symbol = %s and interval is not null order by observed_at desc, load_id desc limit 1
+        select distinct on (object.source) object.source, object.status, object.message
+        from ops.bronze_object as object
+        where object.symbol = %s and object.interval is not null and not exists (
+            select 1 from ops.source_series as series where series.source = object.source
+            having count(*) > 0 and max(series.preference) is null
+        )
+        order by object.source, object.observed_at desc, object.load_id desc
         """,
         [symbol],
-    ).fetchone()
-    return str(row[0]) if row else ""
+    )
+    return {source: message for source, status, message in rows if status == "refused"}
 
 
 def load(connection: Connection, one: Load) -> LoadCounts:
@@ -219,10 +203,10 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         """
         select exists (
             select 1 from ops.bronze_object
-            where symbol = %s and interval = %s and status = 'loaded' and observed_at > %s
+            where symbol = %s and interval = %s and source = %s and status = 'loaded' and observed_at > %s
         )
         """,
-        [key.symbol, one.interval, key.observed_at],
+        [key.symbol, one.interval, key.source, key.observed_at],
     ).fetchone() == (True,)
     connection.execute(_STAGE)
     connection.execute("truncate incoming")
@@ -245,24 +229,26 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         connection.execute(
             """
             insert into silver.restatement
-                (symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor, bronze_key)
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
+                (symbol, interval, source, observed_at, bars_changed, first_date, last_date, largest_factor, bronze_key)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
-            [key.symbol, one.interval, key.observed_at, counts.restated, first, last, factor, str(key)],
+            [key.symbol, one.interval, key.source, key.observed_at, counts.restated, first, last, factor, str(key)],
         )
     _record(connection, key, one.interval, "superseded" if superseded else "loaded", "", counts)
     return counts
 
 
 def _record_rejects(connection: Connection, one: Load) -> None:
+    key = one.key
     with connection.cursor() as cursor:
         cursor.executemany(
             """
-            insert into silver.rejected_bar (bronze_key, symbol, interval, price_date, rule, reason, raw, observed_at)
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            insert into silver.rejected_bar
+                (bronze_key, symbol, interval, source, price_date, rule, reason, raw, observed_at)
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
             [
-                (str(one.key), one.key.symbol, one.interval, day, rule, reason, raw, one.key.observed_at)
+                (str(key), key.symbol, one.interval, key.source, day, rule, reason, raw, key.observed_at)
                 for day, rule, reason, raw in one.series.rejects.select(
                     "price_date", "rule", "reason", "raw"
                 ).iter_rows()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 
 from stocks.errors import ConfigError
+from stocks.settings import Settings
 from stocks.warehouse.connection import Connection, Role, Warehouse
 
 _LOCK = 0x73746F636B73  # "stocks": only one process migrates at a time
@@ -82,6 +85,21 @@ def check_version(warehouse: Warehouse) -> None:
                 f"The warehouse {warehouse} lacks the migration {missing[0].version:04d}_{missing[0].name}.",
                 hint="Run `stocks migrate` with the owner's URL.",
             )
+
+
+@contextlib.contextmanager
+def open_migrated(settings: Settings) -> Iterator[Warehouse]:
+    """The warehouse that STOCKS_WAREHOUSE_URL names.
+
+    Raises:
+        ConfigError: None is set, or it lacks a migration of this code's.
+        WarehouseUnavailable: It can't be reached.
+    """
+    if settings.stocks_warehouse_url is None:
+        raise ConfigError("There is no warehouse.", hint="Set STOCKS_WAREHOUSE_URL.")
+    warehouse = Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
+    check_version(warehouse)
+    yield warehouse
 
 
 def _missing(connection: Connection) -> list[Migration]:

@@ -11,10 +11,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from stocks.errors import OK, StocksError, TransientError, sum_of_codes
+from stocks.errors import OK, StocksError, TransientError, code_of, sum_of_codes
 from stocks.warehouse.connection import Role, Warehouse
 
-_INTERRUPTED = 130
 _SHOWN = 10  # failures in a run's message; all of them are in ops.step
 
 
@@ -110,10 +109,9 @@ class RunLog:
         try:
             yield note
         except BaseException as error:
-            code = error.exit_code if isinstance(error, StocksError) else _INTERRUPTED
             detail = {**note.detail, "error": str(error).strip() or type(error).__name__}
             with contextlib.suppress(StocksError):
-                self.step(name, started_at=started_at, exit_code=code, batch=batch, detail=detail)
+                self.step(name, started_at=started_at, exit_code=code_of(error), batch=batch, detail=detail)
             raise
         self.step(name, started_at=started_at, exit_code=note.exit_code, batch=batch, detail=note.detail)
 

@@ -1,0 +1,148 @@
+"""Runs dbt in this process and tells what it does, node by node.
+
+dbt finds its project and profile itself: by DBT_PROJECT_DIR and DBT_PROFILES_DIR, else in the working directory. Its import
+takes three seconds: `preload` starts it while other work goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from argodbt.errors import ConfigError, Unavailable
+from argodbt.manifest import MANIFEST, Manifest, read_manifest
+from argodbt.results import is_passing_fault
+
+# The events that end a node, and under which name each of them tells the number of all nodes.
+_TOTALS = {
+    "LogSeedResult": "total",
+    "LogSnapshotResult": "total",
+    "LogModelResult": "total",
+    "LogTestResult": "num_models",
+    "LogFreshnessResult": "total",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeEnd:
+    """What dbt says when a node has ended."""
+
+    total: int
+    """How many nodes the command has."""
+    name: str
+    kind: str
+    status: str
+    seconds: float
+
+
+Progress = Callable[[NodeEnd], None]
+"""Called by dbt's threads as nodes end."""
+
+
+def preload() -> None:
+    """Imports dbt in the background."""
+    threading.Thread(target=importlib.import_module, args=("dbt.cli.main",), daemon=True).start()
+
+
+def parsed_manifest() -> Path:
+    """Where `dbt parse` leaves the manifest of the project."""
+    return Path(os.environ.get("DBT_PROJECT_DIR") or ".") / "target" / MANIFEST
+
+
+class Dbt:
+    """dbt over a project.
+
+    Args:
+        artifacts: Folder for dbt's target and logs: parsed state is kept there between runs.
+        variables: Set in the environment while dbt runs.
+        progress: Called as nodes end.
+    """
+
+    def __init__(
+        self, artifacts: Path, *, variables: Mapping[str, str] | None = None, progress: Progress = lambda _: None
+    ) -> None:
+        self.artifacts = artifacts
+        self.target, self.log = artifacts / "target", artifacts / "logs" / "dbt.log"
+        self._variables = variables or {}
+        self._progress = progress
+        self._parsed: Any = None
+
+    def parse(self, *options: str) -> Manifest:
+        """Parses the project; what runs next does not parse it again.
+
+        Args:
+            options: Of dbt: --vars.
+
+        Raises:
+            ConfigError: dbt is not installed, or the project can't be parsed.
+        """
+        self._parsed = self.run("parse", *options)
+        return read_manifest(self.target / MANIFEST)
+
+    def run(self, *arguments: str) -> Any:
+        """Runs a command.
+
+        Args:
+            arguments: The command and its options, as dbt's own command line takes them.
+
+        Returns:
+            What dbt gives: lines for `ls`, its own manifest for `parse`. Failed nodes are in run_results.json alone.
+
+        Raises:
+            ConfigError: dbt is not installed, or the project can't be parsed.
+            Unavailable: The warehouse went away.
+        """
+        try:
+            from dbt.cli.main import dbtRunner
+        except ImportError as error:
+            raise ConfigError("dbt is not installed.", hint="pip install dbt-core and the warehouse's adapter.") from error
+        options = [
+            # dbt takes a relative path for one below the project.
+            *("--target-path", str(self.target.absolute()), "--log-path", str(self.log.parent.absolute())),
+            *("--log-level", "none", "--log-level-file", "debug", "--no-use-colors"),
+            *("--no-send-anonymous-usage-stats", "--no-version-check"),
+        ]
+        with _environment(self._variables):
+            ended = dbtRunner(manifest=self._parsed, callbacks=[self._watch]).invoke([*arguments, *options])
+        if ended.exception is not None:
+            raise self._failure(ended.exception)
+        return ended.result
+
+    def _watch(self, event: Any) -> None:
+        if (total := _TOTALS.get(event.info.name)) is not None:
+            node = event.data.node_info
+            self._progress(
+                NodeEnd(
+                    total=getattr(event.data, total),
+                    name=node.node_name,
+                    kind=node.resource_type,
+                    # Of a unit test node_info says "None".
+                    status=event.data.status.lower() if node.node_status == "None" else node.node_status,
+                    seconds=event.data.execution_time,
+                )
+            )
+
+    def _failure(self, error: BaseException) -> BaseException:
+        if not isinstance(error, Exception):
+            return error  # Ctrl-C
+        text = " ".join(str(error).split())
+        if is_passing_fault(text):
+            return Unavailable(f"dbt lost the warehouse: {text}")
+        return ConfigError(f"dbt failed: {text}", hint=f"Its log is {self.log}.")
+
+
+@contextlib.contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

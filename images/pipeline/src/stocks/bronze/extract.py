@@ -1,0 +1,125 @@
+"""Which tickers to fetch, and their answers into bronze.
+
+A fault of one ticker is collected and not raised, so that the others go on; what stops every ticker (no key, no quota,
+a store that is down) is asked for no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+from stocks.bronze.layer import Bronze, area_of
+from stocks.errors import (
+    ConfigError,
+    QuotaSpent,
+    StocksError,
+    StoreUnavailable,
+    UnknownSymbol,
+    WarehouseUnavailable,
+)
+from stocks.outcome import Outcome
+from stocks.providers import Endpoint, Source
+from stocks.report import Report
+from stocks.trading_calendar import calendar_of
+from stocks.universe import companies, listed, unique
+
+# Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
+_STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
+
+
+def plan(sources: Sequence[Source], tickers: Sequence[str] = ()) -> list[str]:
+    """The tickers to fetch: those asked for, else the universe's that any of the sources may have on its day."""
+    if tickers:
+        return unique(tickers)
+    wanted = {symbol for source in sources for symbol in listed(source.now().date()) if source.has(symbol)}
+    return [symbol for symbol in companies() if symbol in wanted]
+
+
+def batches(tickers: Iterable[str], size: int) -> Iterator[list[str]]:
+    """The tickers in lists of at most `size`."""
+    rest = iter(tickers)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def extract(
+    sources: Sequence[Source],
+    bronze: Bronze,
+    tickers: Sequence[str],
+    *,
+    report: Report,
+    force: bool = False,
+    overview: bool = False,
+) -> Outcome:
+    """Fetches each ticker's answer of each source into bronze, unless bronze holds one that nothing can be newer than.
+
+    What stops one source (its quota, its key) doesn't stop the others.
+
+    Args:
+        sources: Each gives its own series.
+        bronze: Where answers are kept.
+        tickers: Symbols.
+        report: Told of each ticker.
+        force: Fetch even where no session has ended since the latest answer.
+        overview: Fetch the company's attributes too, from sources that have them.
+    """
+    outcome = Outcome()
+    stopped: dict[str, StocksError] = {}
+    for source in sources:
+        if source.provider.choice and source.is_default_series:
+            report.say(source.provider.choice)
+    report.begin("extract", len(tickers))
+    for done, symbol in enumerate(tickers, start=1):
+        asked = [source for source in sources if source.has(symbol)]
+        if not asked:
+            names = " and ".join(source.provider.title for source in sources)
+            outcome.errors[symbol] = UnknownSymbol(f"{symbol}: no symbol of {names}; it was not asked for.")
+        for source in asked:
+            label = symbol if len(sources) == 1 else f"{symbol} ({source.name})"
+            try:
+                if source.name in stopped:
+                    raise stopped[source.name]
+                written = _extract_one(source, bronze, symbol, force=force, overview=overview)
+                outcome.written += written
+                outcome.done[label] = "new answer" if written else "nothing new"
+            except StocksError as error:
+                outcome.errors[label] = error
+                if isinstance(error, _STOPS_ALL) and not _is_of_symbol(error):
+                    stopped[source.name] = error
+        report.advance("extract", done, symbol)
+    outcome.detail["fetched"] = outcome.written
+    return outcome
+
+
+def _is_of_symbol(error: StocksError) -> bool:
+    """Whether only new symbols meet it: a month's number of them is spent."""
+    return isinstance(error, QuotaSpent) and error.period == "month"
+
+
+def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, overview: bool) -> int:
+    """Fetches what is missing of one ticker; gives the number of answers that were new."""
+    written = 0
+    facts = [endpoint for endpoint in source.provider.endpoints if overview and endpoint.interval is None]
+    for endpoint in [source.series, *facts]:
+        held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
+        if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
+            continue
+        try:
+            answer = source.fetch(endpoint, symbol)
+        except StocksError as error:
+            if error.body is not None:
+                bronze.quarantine(source.name, endpoint.name, symbol, source.now(), error.body)
+            raise
+        _, is_new = bronze.put(answer)
+        written += is_new
+    return written
+
+
+def _newest_possible(symbol: str, endpoint: Endpoint, now: datetime) -> datetime:
+    """From which moment on the provider can't have had anything newer until now."""
+    if endpoint.interval is None:
+        return now - timedelta(days=30)  # attributes change rarely, and a request of the day is dear
+    calendar = calendar_of(symbol)
+    return calendar.settled_at(calendar.last_settled(now))

@@ -1,0 +1,356 @@
+"""The books around a build of gold: begin, judge, publish; hooks of argodbt.
+
+dbt builds and tests in the schema gold_next. When every test of severity error has passed, the two schemas swap names
+in one transaction: readers see the old gold or the new one, whole, and never one whose tests failed. gold_next then
+holds the build before; its incremental models catch up from their own newest rows.
+
+A build of a selection needs the rest of the star schema around it. Where the selection asks for what the last run left
+undone (`result:`, `state:`), it goes on in gold_next if that run was not published; else gold_next first becomes a copy
+of gold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from argodbt import errors as dbt_errors
+from argodbt.build import Leftover, Selection
+from argodbt.hooks import Hooks, Ticket
+from argodbt.results import NodeResult
+from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
+from stocks.gold.build import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
+from stocks.settings import load_settings
+from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.connection import Connection
+from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
+from stocks.warehouse.query import Rows
+from stocks.warehouse.runlog import RunLog
+from stocks.warehouse.sources import write_sources
+
+_LOCK = 0x676F6C64  # "gold": one build at a time
+_ROWS_SHOWN = 5
+_STEPS = {"prepare": "prepare", "finish": "gold"}
+"""What pods write into the run log, by argodbt's command: a task that failed is told by the last of them."""
+_BUILD, _BASE = "build", "base"
+"""In the ticket: the build's number, and that of the one from which the nodes come that were not selected."""
+
+_PUBLISH = """
+alter schema gold rename to gold_before;
+alter schema gold_next rename to gold;
+alter schema gold_before rename to gold_next;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """A row of ops.gold_build."""
+
+    build_id: int
+    load_id: int
+    """The newest row of ops.bronze_object that it has seen."""
+    fingerprint: str
+    is_published: bool
+
+
+class Books(Hooks):
+    """Keeps ops.gold_build and ops.data_quality, and publishes.
+
+    Args:
+        warehouse: Its login must be a member of stocks_owner.
+        run_id: The run in ops.run that asks for the build.
+        log: Begins the log of a workflow's run, whose steps are noted there; a build in one process is noted by whoever
+            asks for it.
+    """
+
+    hint = f"Gold still serves the last good build; what failed is in the schema {BUILD_SCHEMA}."
+
+    def __init__(self, warehouse: Warehouse, run_id: uuid.UUID, *, log: Callable[[], RunLog] | None = None) -> None:
+        super().__init__(str(run_id))
+        self._warehouse = warehouse
+        self._log = log
+        self._owner: Connection | None = None
+        self._begun: int | None = None
+
+    @contextlib.contextmanager
+    def around(self, command: str) -> Iterator[dict[str, Any]]:
+        """Notes the step, holds the lock, and writes down how a build failed; tasks run beside each other."""
+        facts: dict[str, Any] = {}
+        with contextlib.ExitStack() as stack:
+            if self._log is not None and command in _STEPS:
+                facts = stack.enter_context(self._log().note(_STEPS[command])).detail
+            stack.enter_context(_told_as_ours())
+            if command != "task":
+                self._owner = stack.enter_context(_owner(self._warehouse))
+                stack.enter_context(self._failure_noted(self._owner))
+            yield facts
+
+    def is_due(self) -> bool:
+        """Whether the published gold lacks anything."""
+        return is_gold_due(self._warehouse)
+
+    def variables(self, *, published: bool = False) -> Mapping[str, str]:
+        """What dbt/profiles.yml reads."""
+        return environment(self._warehouse, schema=PUBLISHED_SCHEMA if published else BUILD_SCHEMA)
+
+    def begin(self, selection: Selection, left: Leftover | None) -> Ticket:
+        """Notes that a build begins, and what of silver it will see; makes gold_next ready for it."""
+        asked, connection = selection.asked, self._connection
+        base = None if asked.is_whole else _base(connection, selection, left)
+        with connection.transaction():
+            if base is None:
+                # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
+                # lower number shows up after this one was written down as seen.
+                connection.execute("lock table ops.bronze_object in share mode")
+            elif base.is_published:
+                _copy_published(connection)
+            write_sources(connection, load_settings().sources)
+            row = connection.execute(
+                """
+                insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh)
+                values (%s, %s, %s, %s) returning build_id
+                """,
+                [
+                    self.run_id,
+                    # What was not selected has seen no more of silver than before.
+                    base.load_id if base else newest_load(connection),
+                    fingerprint() if base is None or asked.has_all_changes else base.fingerprint,
+                    asked.full_refresh,
+                ],
+            ).fetchone()
+        assert row is not None
+        self._begun = int(row[0])
+        return {_BUILD: self._begun, _BASE: base.build_id if base else None}
+
+    def check(self, ticket: Ticket) -> None:
+        """Two builds in gold_next would mix their rows.
+
+        Raises:
+            ConfigError: Another build has begun since.
+        """
+        if self._owner is not None:
+            last = _last_build(self._owner)
+        else:
+            with _owner(self._warehouse) as connection:
+                last = _last_build(connection)
+        if last is None or last.build_id != ticket[_BUILD]:
+            raise ConfigError(
+                f"Build {ticket[_BUILD]} can't go on: another build of gold has begun since.",
+                hint="Submit stocks-gold again.",
+            )
+        self._begun = last.build_id
+
+    def judge(self, ticket: Ticket, results: Sequence[NodeResult]) -> Mapping[str, Sequence[str]]:
+        """Notes what each test found; gives the first rows that break a rule."""
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            cursor.executemany(
+                """
+                insert into ops.data_quality (build_id, rule, model, severity, status, failures, message, checked_at)
+                values (%s, %s, %s, %s, %s, %s, %s, %s)
+                on conflict (build_id, rule) do update set
+                    status = excluded.status, failures = excluded.failures, message = excluded.message,
+                    checked_at = excluded.checked_at
+                """,
+                [
+                    (
+                        ticket[_BUILD],
+                        result.name,
+                        result.model,
+                        result.severity if result.severity in ("error", "warn") else "error",
+                        result.status,
+                        result.failures,
+                        result.message,
+                        datetime.now(UTC),
+                    )
+                    for result in results
+                    if result.kind == "test"
+                ],
+            )
+        broken = (result for result in results if result.kind == "test" and result.status == "fail" and result.sql)
+        return {result.unique_id: self._failing_rows(result) for result in broken}
+
+    def publish(self, ticket: Ticket) -> None:
+        """Makes a build gold. A second call changes nothing: the schemas would swap back."""
+        connection = self._connection
+        with connection.transaction():
+            # What tests found that a build of a selection did not run again holds for the rows that were taken over.
+            connection.execute(
+                """
+                insert into ops.data_quality (build_id, rule, model, severity, status, failures, message, checked_at)
+                select %s, rule, model, severity, status, failures, message, checked_at
+                from ops.data_quality where build_id = %s
+                on conflict do nothing
+                """,
+                [ticket[_BUILD], ticket[_BASE]],
+            )
+            made = connection.execute(
+                """
+                update ops.gold_build set finished_at = now(), published_at = now(), message = null
+                where build_id = %s and published_at is null
+                """,
+                [ticket[_BUILD]],
+            )
+            if made.rowcount:
+                connection.execute(_PUBLISH)
+
+    @property
+    def _connection(self) -> Connection:
+        assert self._owner is not None, "only within `around`"
+        return self._owner
+
+    def _failing_rows(self, result: NodeResult) -> list[str]:
+        try:
+            # dbt compiled this statement; it is run again to show rows instead of their number.
+            cursor = self._connection.execute(
+                f"select * from (\n{result.sql}\n) as failing limit {_ROWS_SHOWN}".encode()  # noqa: S608
+            )
+        except psycopg.Error as error:
+            return [f"(its rows can't be shown: {error.diag.message_primary})"]
+        rows = Rows(columns=[column.name for column in cursor.description or ()], rows=cursor.fetchall())
+        return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows.dicts()]
+
+    @contextlib.contextmanager
+    def _failure_noted(self, connection: Connection) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(
+                    """
+                    update ops.gold_build set finished_at = now(), message = %s
+                    where build_id = %s and published_at is null
+                    """,
+                    [str(error) or type(error).__name__, self._begun],
+                )
+            raise
+
+
+def of_run(run_id: str) -> Books:
+    """The hooks of a workflow's pods: in the warehouse that they share, with their steps in the run's log.
+
+    Args:
+        run_id: The workflow's uid.
+
+    Raises:
+        ConfigError: It is none, or no warehouse is set.
+    """
+    settings = load_settings()
+    if settings.stocks_warehouse_url is None:
+        raise ConfigError("A build in pods needs a warehouse that they share.", hint="Set STOCKS_WAREHOUSE_URL.")
+    try:
+        run = uuid.UUID(run_id)
+    except ValueError:
+        raise ConfigError(f"{run_id!r} is no run.", hint="--run-id takes the workflow's uid.") from None
+    warehouse = Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
+
+    def log() -> RunLog:
+        begun = RunLog(warehouse, run)
+        begun.sweep("gold")
+        begun.begin("gold", source=",".join(settings.sources), series=settings.stocks_series or "")
+        return begun
+
+    return Books(warehouse, run, log=log)
+
+
+@contextlib.contextmanager
+def _told_as_ours() -> Iterator[None]:
+    """Turns argodbt's errors into the pipeline's, with the exit codes that they have."""
+    kinds: dict[type[dbt_errors.DbtError], type[StocksError]] = {
+        dbt_errors.Unavailable: WarehouseUnavailable,
+        dbt_errors.TestsFailed: TestsFailed,
+        dbt_errors.ConfigError: ConfigError,
+    }
+    try:
+        yield
+    except dbt_errors.DbtError as error:
+        ours = kinds[type(error)](error.message, hint=error.hint)
+        ours.exit_code = error.exit_code
+        raise ours from error
+
+
+@contextlib.contextmanager
+def _owner(warehouse: Warehouse) -> Iterator[Connection]:
+    """A connection as the owner of gold, while no other process begins or ends a build."""
+    with warehouse.connect(Role.OWNER) as connection:
+        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        yield connection
+
+
+def _last_build(connection: Connection, *, published: bool = False) -> Build | None:
+    """The newest build; of those that were published where asked for. None where there is none."""
+    row = connection.execute(
+        """
+        select build_id, load_id, fingerprint, published_at is not null from ops.gold_build
+        where published_at is not null or not %s order by build_id desc limit 1
+        """,
+        [published],
+    ).fetchone()
+    if row is None:
+        return None
+    return Build(build_id=row[0], load_id=row[1], fingerprint=row[2], is_published=row[3])
+
+
+def _base(connection: Connection, selection: Selection, left: Leftover | None) -> Build:
+    """The build from which the nodes come that are not selected."""
+    last, published = _last_build(connection), _last_build(connection, published=True)
+    if not selection.asked.continues:
+        if published is None:
+            raise ConfigError("No gold was ever published: a selection has nothing around it.", hint="Build all first.")
+        return published
+    if last is None or left is None or not _fits(connection, left.ticket.get(_BUILD), last):
+        raise ConfigError(
+            "The state in the store is not that of the last build: it was stopped before it could write it.",
+            hint="Submit without select.",
+        )
+    if not last.is_published and (missing := sorted(left.undone - set(selection.nodes))):
+        raise ConfigError(
+            f"The last build left {len(missing)} nodes undone that the selection leaves out: "
+            f"{', '.join(node.split('.')[2] for node in missing[:5])}.",
+            hint="Select them too: 1+result:fail+ 1+result:error+ result:skipped+",
+        )
+    return last
+
+
+def _fits(connection: Connection, left_by: int | None, last: Build) -> bool:
+    """Whether what the last run left tells of the last build, or both are published: then nothing is undone."""
+    if left_by == last.build_id:
+        return True
+    row = connection.execute(
+        "select published_at is not null from ops.gold_build where build_id = %s", [left_by]
+    ).fetchone()
+    return last.is_published and row == (True,)
+
+
+def _copy_published(connection: Connection) -> None:
+    """Makes gold_next a copy of gold: its tables with rows and indexes, and views on these."""
+    relations = connection.execute(
+        """
+        select nspname, relname, relkind, pg_class.oid
+        from pg_class join pg_namespace on relnamespace = pg_namespace.oid
+        where nspname in ('gold', 'gold_next') and relkind in ('r', 'v') order by pg_class.oid
+        """
+    ).fetchall()
+    for schema, name, kind, _ in relations:
+        if schema == BUILD_SCHEMA:
+            dropped = "drop table if exists {} cascade" if kind == "r" else "drop view if exists {} cascade"
+            connection.execute(sql.SQL(dropped).format(sql.Identifier(schema, name)))
+    for schema, name, kind, oid in relations:
+        if schema == "gold" and kind == "r":
+            ours, theirs = sql.Identifier(BUILD_SCHEMA, name), sql.Identifier("gold", name)
+            connection.execute(sql.SQL("create table {} (like {} including all)").format(ours, theirs))
+            connection.execute(sql.SQL("insert into {} select * from {}").format(ours, theirs))
+            connection.execute(sql.SQL("analyze {}").format(ours))
+        elif schema == "gold":
+            # PostgreSQL leaves the search path's schema out of what it prints: the text fits either schema.
+            connection.execute("set local search_path = gold")
+            (text,) = connection.execute("select pg_get_viewdef(%s::oid)", [oid]).fetchone() or ("",)
+            connection.execute("set local search_path = gold_next")
+            connection.execute(sql.SQL("create view {} as {}").format(sql.Identifier(name), sql.SQL(text)))
+    connection.execute("set local search_path to default")

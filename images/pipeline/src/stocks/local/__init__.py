@@ -1,1 +1,0 @@
-"""The embedded instance: PostgreSQL from a wheel, and the runner that calls the steps in one process."""

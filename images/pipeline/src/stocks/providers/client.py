@@ -1,0 +1,288 @@
+"""The one HTTP client of all providers: time-outs, bounded retries, a budget, and no way out for the API key."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+
+import httpx
+import tenacity
+
+from stocks.errors import (
+    ConfigError,
+    KeyRejected,
+    ProviderUnavailable,
+    QuotaSpent,
+    StocksError,
+    Throttled,
+    TransientError,
+)
+from stocks.providers.provider import BURST_WAIT, Answer, ApiKey, Endpoint, Provider, RequestBudget
+from stocks.providers.redaction import Redaction
+from stocks.settings import Settings
+
+TRIES = 4
+"""How often a request is sent at most."""
+_BACK_OFF = tenacity.wait_exponential(multiplier=0.5, max=10) + tenacity.wait_random(0, 0.5)
+_LONGEST_WAIT = 60.0
+_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
+
+# httpx writes whole URLs at INFO. A logger's filter does not see what its children log, hence httpcore's.
+_URL_LOGGERS = (
+    "httpx",
+    "httpcore",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy")),
+)
+
+# A shorter key, or a number, could not be told from the data that it would be taken out of.
+_SHORTEST_KEY = 4
+
+_log = logging.getLogger(__name__)
+
+
+class Source:
+    """A provider in force. Safe to share between threads.
+
+    Args:
+        provider: What it is.
+        series: The endpoint of the series that is fetched from it.
+        is_default_series: Whether it is that because none was chosen.
+        client: Sends the requests; its default parameters or headers hold the API key, so that no frame of ours does.
+        url: The provider's address.
+        budget: Is asked before every try.
+        redaction: Takes the API key out of answers and errors.
+        clock: The source's idea of now, aware.
+        symbols: The symbols that the source has; None where it must be asked.
+        sleep: Waits for seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        provider: Provider,
+        series: Endpoint,
+        is_default_series: bool,
+        client: httpx.Client,
+        url: str,
+        budget: RequestBudget,
+        redaction: Redaction,
+        clock: Callable[[], datetime],
+        symbols: frozenset[str] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.provider = provider
+        self.series = series
+        self.is_default_series = is_default_series
+        self.name = provider.name
+        self._client = client
+        self._url = url.rstrip("/")
+        self._budget = budget
+        self._redaction = redaction
+        self._clock = clock
+        self._symbols = symbols
+        self._sleep = sleep
+
+    def now(self) -> datetime:
+        """The source's present moment, in UTC and whole seconds: the sample's is the evening of its day."""
+        return self._clock().astimezone(UTC).replace(microsecond=0)
+
+    def has(self, symbol: str) -> bool:
+        """Whether the source may have data of a symbol; where it is known not to, it is not asked."""
+        return self.provider.has(symbol) if self._symbols is None else symbol in self._symbols
+
+    def fetch(self, endpoint: Endpoint, symbol: str, since: date | None = None) -> Answer:
+        """Asks the provider, again where the fault may pass; every try takes a request of the budget.
+
+        Args:
+            endpoint: What to ask for.
+            symbol: Whose data.
+            since: The first day that matters; the whole series where None, and where the provider knows no other.
+
+        Raises:
+            StocksError: There is no healthy answer; `Provider.check` lists the classes. Its `body` is the
+                provider's answer where there was one, fit for quarantine.
+        """
+        may_be_spent: list[bool] = []
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TransientError),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=_wait,
+            after=lambda state: may_be_spent.append(getattr(_failure(state), "or_spent", False)),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._try, endpoint, symbol, since)
+        except Throttled as error:
+            if not all(may_be_spent):
+                raise
+            body = error.body
+        self._budget.exhaust("day")
+        raise QuotaSpent(
+            f"{self.provider.title} refuses every request, {TRIES} in a row: its quota for the day must be spent.",
+            hint="The next scheduled run goes on from here.",
+            body=body,
+        )
+
+    def _try(self, endpoint: Endpoint, symbol: str, since: date | None) -> Answer:
+        """One request."""
+        if (wait := self._budget.acquire(symbol)) > 0:
+            self._sleep(wait)
+        try:
+            body = self._get(endpoint, symbol, since)
+            self.provider.check(body, endpoint, symbol)
+        except QuotaSpent as error:
+            if error.period != "month":  # of a month's symbols, those that were asked for before are still answered
+                self._budget.exhaust(error.period)
+            raise
+        return Answer(source=self.name, endpoint=endpoint, symbol=symbol, observed_at=self.now(), body=body)
+
+    def _get(self, endpoint: Endpoint, symbol: str, since: date | None) -> bytes:
+        """The body of one answer with HTTP 2xx, redacted."""
+        asked = self.provider.request(endpoint, symbol, since)
+        response = self._send(self._url + asked.path, dict(asked.params), symbol)
+        if isinstance(response, StocksError):
+            raise response
+        body = self._redaction.body(response.content)
+        if failure := self._http_failure(response, body, endpoint, symbol):
+            raise failure
+        return body
+
+    def _send(self, url: str, params: dict[str, str], symbol: str) -> httpx.Response | StocksError:
+        """The answer, or why there is none.
+
+        httpx's errors know the request, and with it the key. An error of ours that was raised while one of them
+        is handled would keep it as its context: so it is returned.
+        """
+        try:
+            return self._client.get(url, params=params)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            return ConfigError(
+                "STOCKS_PROVIDER_URL is no address that can be asked.", hint=f"It looks like {self.provider.url}."
+            )
+        except httpx.TimeoutException as error:
+            return ProviderUnavailable(f"{symbol}: {self.provider.title} took too long ({type(error).__name__}).")
+        except httpx.RequestError as error:
+            reason = self._redaction.text(str(error)) or type(error).__name__
+            return ProviderUnavailable(f"{symbol}: {self.provider.title} can't be reached: {reason}.")
+
+    def _http_failure(
+        self, response: httpx.Response, body: bytes, endpoint: Endpoint, symbol: str
+    ) -> StocksError | None:
+        """What the status and the headers of an answer say; None where they say that all is well."""
+        status = response.status_code
+        if not response.is_success and (refusal := self.provider.refusal(status, body, endpoint, symbol)):
+            return refusal
+        asked = response.headers.get("Retry-After", "")
+        retry_after = min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else 0.0
+        told = f"{symbol}: {self.provider.title} answered HTTP {status}."
+        if status == httpx.codes.TOO_MANY_REQUESTS:
+            return Throttled("Too many requests (HTTP 429).", body=body, retry_after=max(retry_after, BURST_WAIT))
+        if response.is_server_error or status == httpx.codes.REQUEST_TIMEOUT:
+            return ProviderUnavailable(told, body=body, retry_after=retry_after)
+        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            hint = self.provider.key.hint if self.provider.key else "Is STOCKS_PROVIDER_URL right?"
+            return KeyRejected(f"{self.provider.title} refuses the API key (HTTP {status}).", hint=hint, body=body)
+        if not response.is_success:
+            return ConfigError(told, hint="Is STOCKS_PROVIDER_URL right?", body=body)
+        # HTTP's own client checks this; a transport of ours or a cache may not.
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and "Content-Encoding" not in response.headers and len(response.content) < int(length):
+            return ProviderUnavailable(
+                f"{symbol}: the answer breaks off after {len(body)} of {length} bytes.", body=body
+            )
+        return None
+
+
+def _failure(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next try: what the error asks for, and a back-off with jitter on top."""
+    error = _failure(state)
+    asked = error.retry_after if isinstance(error, TransientError) else 0.0
+    seconds = asked + _BACK_OFF(state)
+    _log.info("Next try in %.1f s: %s", seconds, error)
+    return seconds
+
+
+def key_of(provider: Provider, settings: Settings) -> str:
+    """The API key that the settings hold; empty for a provider that needs none.
+
+    Raises:
+        KeyRejected: There is none, or it can't be one.
+    """
+    if provider.key is None:
+        return ""
+    secret = getattr(settings, provider.key.setting)
+    key = secret.get_secret_value().strip() if secret else ""
+    if not key:
+        raise KeyRejected(f"There is no API key for {provider.title}.", hint=provider.key.hint)
+    if len(key) < _SHORTEST_KEY or key.isdecimal() or not key.isascii():
+        raise KeyRejected(f"The API key can't be one of {provider.title}'s.", hint=provider.key.hint)
+    return key
+
+
+@contextmanager
+def _quiet_urls(redaction: Redaction) -> Iterator[None]:
+    """Keeps URLs, which may hold the API key, out of the logs of the HTTP client."""
+    loggers = [logging.getLogger(name) for name in _URL_LOGGERS]
+    for logger in loggers:
+        if logger.level < logging.WARNING:
+            logger.setLevel(logging.WARNING)
+        logger.addFilter(redaction)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(redaction)
+
+
+def _credentials(where: ApiKey | None, key: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The query parameters and the headers that carry the key."""
+    if where is None or not key:
+        return {}, {}
+    return ({where.parameter: key}, {}) if where.parameter else ({}, {where.header: where.prefix + key})
+
+
+@contextmanager
+def open_source(
+    provider: Provider,
+    settings: Settings,
+    budget: RequestBudget,
+    *,
+    key: str,
+    url: str | None,
+    transport: httpx.BaseTransport | None,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+) -> Iterator[Source]:
+    """A provider, ready to be asked until the context ends; the arguments are those of `stocks.providers.open_sources`.
+
+    Raises:
+        ConfigError: The provider has no such series, or what stands in for it can't.
+    """
+    stand_in = provider.stand_in(settings)
+    if transport is None and url is None and stand_in is not None:
+        transport = stand_in.transport
+    redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
+    params, headers = _credentials(provider.key, key)
+    with ExitStack() as stack:
+        stack.enter_context(_quiet_urls(redaction))
+        client = httpx.Client(params=params, headers=headers, timeout=_TIMEOUT, transport=transport)
+        yield Source(
+            provider=provider,
+            series=provider.series(settings.stocks_series),
+            is_default_series=settings.stocks_series is None,
+            client=stack.enter_context(client),
+            url=url or provider.url,
+            budget=budget,
+            redaction=redaction,
+            clock=clock if stand_in is None else lambda: stand_in.now,
+            symbols=None if stand_in is None else stand_in.symbols,
+            sleep=sleep,
+        )

@@ -1,0 +1,41 @@
+"""The secret is gone in every form that it takes."""
+
+import json
+import logging
+from urllib.parse import quote, quote_plus
+
+import httpx
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stocks.providers.redaction import Redaction
+
+# Nothing that a part of "<redacted>" or of the text around it could be mistaken for.
+SECRETS = st.text(alphabet='XYZ0123456789+/&=% "\\é', min_size=4)
+
+
+@given(secret=SECRETS)
+def test_every_form_is_replaced(secret: str) -> None:
+    redaction = Redaction(secret)
+    url = str(httpx.URL("http://host/query", params={"apikey": secret}))
+    for form in (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret), url):
+        text = f"before {form} after"
+        assert secret not in redaction.text(text)
+        assert quote(secret, safe="") not in redaction.text(text)
+        assert "<redacted>" in redaction.text(text)
+        assert redaction.body(text.encode()).decode() == redaction.text(text)
+
+
+def test_an_empty_secret_changes_nothing() -> None:
+    assert Redaction("").text("demo") == "demo"
+    assert Redaction("").body(b"demo") == b"demo"
+
+
+def test_as_a_filter_it_cleans_arguments_and_keeps_other_records() -> None:
+    redaction = Redaction("SECRETKEY")
+    dirty = logging.LogRecord("n", logging.INFO, "f", 1, "GET %s", (httpx.URL("http://h/?apikey=SECRETKEY"),), None)
+    clean = logging.LogRecord("n", logging.INFO, "f", 1, "GET %s", ("http://h/",), None)
+    assert redaction.filter(dirty)
+    assert dirty.getMessage() == "GET http://h/?apikey=<redacted>"
+    assert redaction.filter(clean)
+    assert clean.args == ("http://h/",)

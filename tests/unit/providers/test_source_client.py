@@ -1,0 +1,344 @@
+"""The client: what it asks, when it asks again, what it takes from the budget, and that it keeps the key."""
+
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.sources import open_source
+
+from stocks.errors import (
+    ConfigError,
+    KeyRejected,
+    ProviderUnavailable,
+    QuotaSpent,
+    StocksError,
+    TerminalError,
+    Throttled,
+    TransientError,
+    UnknownSymbol,
+)
+from stocks.providers import Endpoint, Source
+from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
+from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.client import TRIES
+from stocks.settings import Settings
+from stocks.universe import companies
+
+KEY = "S3CRET+KEY/0123456"
+HEALTHY = b'{"Meta Data": {"1. Information": "x"}, "Time Series (Daily)": {"2013-03-01": {"4. close": "1.0"}}}'
+NOON = datetime(2026, 10, 1, 12, 0, 0, 999_999, tzinfo=UTC)
+
+Reply = bytes | httpx.Response | Callable[[httpx.Request], httpx.Response]
+
+
+class Provider(httpx.BaseTransport):
+    """Gives replies one after the other, the last one for ever; remembers the requests."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+        if isinstance(reply, bytes):
+            return httpx.Response(200, content=reply)
+        return reply(request) if callable(reply) else reply
+
+
+class Budget:
+    """Counts; gives its waits one after the other, and is spent when there are none left."""
+
+    def __init__(self, *waits: float) -> None:
+        self.waits = list(waits)
+        self.acquired = 0
+        self.exhausted = 0
+
+    def acquire(self, symbol: str) -> float:
+        if not self.waits:
+            raise QuotaSpent("The day's requests are spent.")
+        self.acquired += 1
+        return self.waits.pop(0)
+
+    def exhaust(self, period: str) -> None:
+        assert period == "day"
+        self.exhausted += 1
+
+
+class Case:
+    """A source over a provider and a budget of the test's own, and the seconds that it slept."""
+
+    def __init__(self, source: Source, provider: Provider, budget: Budget, slept: list[float]) -> None:
+        self.source, self.provider, self.budget, self.slept = source, provider, budget, slept
+
+    def failure(self, endpoint: Endpoint = DAILY) -> StocksError:
+        with pytest.raises(StocksError) as caught:
+            self.source.fetch(endpoint, "IBM")
+        return caught.value
+
+
+@contextmanager
+def case(*replies: Reply, waits: list[float] | None = None, key: str = KEY, **more: Any) -> Iterator[Case]:
+    provider, slept = Provider(*replies), []
+    budget = Budget(*([0.0] * 100 if waits is None else waits))
+    setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=key, **more)
+    with open_source(setting, budget, transport=provider, clock=lambda: NOON, sleep=slept.append) as source:
+        yield Case(source, provider, budget, slept)
+
+
+def status(code: int, body: bytes = b"", **headers: str) -> httpx.Response:
+    return httpx.Response(code, content=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def raising(kind: type[httpx.RequestError]) -> Callable[[httpx.Request], httpx.Response]:
+    def reply(request: httpx.Request) -> httpx.Response:
+        raise kind(f"failed at {request.url}", request=request)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "more"),
+    [
+        (DAILY, HEALTHY, {"outputsize": "full"}),
+        (WEEKLY, HEALTHY.replace(b"Time Series (Daily)", b"Weekly Adjusted Time Series"), {}),
+        (OVERVIEW, b'{"Symbol": "IBM"}', {}),
+    ],
+)
+def test_a_healthy_answer(endpoint: Endpoint, body: bytes, more: dict[str, str]) -> None:
+    with case(body) as it:
+        answer = it.source.fetch(endpoint, "IBM")
+    assert (answer.source, answer.endpoint, answer.symbol, answer.body) == (
+        "alphavantage",
+        endpoint,
+        "IBM",
+        body,
+    )
+    assert answer.observed_at == NOON.replace(microsecond=0)
+    (request,) = it.provider.requests
+    assert request.url.host == "www.alphavantage.co"
+    assert dict(request.url.params) == {"function": endpoint.name, "symbol": "IBM", "apikey": KEY, **more}
+    assert it.budget.acquired == 1
+    assert it.slept == []
+
+
+def test_any_symbol_may_be_asked_of_the_provider() -> None:
+    with case(HEALTHY) as it:
+        assert it.source.has("ANY")
+        assert it.source.has("TSCO.LON")
+        assert it.source.name == "alphavantage"
+        assert it.source.now() == NOON.replace(microsecond=0)
+
+
+def test_the_budget_says_how_long_to_wait_before_a_request() -> None:
+    with case(HEALTHY, waits=[1.5]) as it:
+        it.source.fetch(DAILY, "IBM")
+        assert it.slept == [1.5]
+        assert type(it.failure()) is QuotaSpent
+    assert len(it.provider.requests) == 1
+    assert it.budget.exhausted == 0  # only the provider's word exhausts a day
+
+
+PASSING: dict[str, Reply] = {
+    "connect": raising(httpx.ConnectError),
+    "read": raising(httpx.ReadError),
+    "protocol": raising(httpx.RemoteProtocolError),
+    "connect time-out": raising(httpx.ConnectTimeout),
+    "read time-out": raising(httpx.ReadTimeout),
+    "decoding": raising(httpx.DecodingError),
+    "500": status(500),
+    "503": status(503),
+    "408": status(408),
+    "cut off": HEALTHY[:-9],
+    "cut off by length": status(200, HEALTHY, content_length=str(len(HEALTHY) + 1)),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_passing_fault_is_tried_again(name: str) -> None:
+    with case(PASSING[name], PASSING[name], HEALTHY) as it:
+        assert it.source.fetch(DAILY, "IBM").body == HEALTHY
+    assert it.budget.acquired == len(it.provider.requests) == 3
+    first, second = it.slept
+    assert 0.5 <= first <= 1.0
+    assert 1.0 <= second <= 1.5
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_fault_that_stays_ends_after_bounded_tries(name: str) -> None:
+    with case(PASSING[name]) as it:
+        assert type(it.failure()) is ProviderUnavailable
+    assert it.budget.acquired == len(it.provider.requests) == TRIES
+    assert len(it.slept) == TRIES - 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "least", "most"),
+    [
+        (status(429), 1.2, 3),
+        (status(429, Retry_After="7"), 7, 9),
+        (status(503, Retry_After="7"), 7, 9),
+        (status(503, Retry_After="86400"), 60, 62),
+        (status(503, Retry_After="Wed, 21 Oct 2026 07:28:00 GMT"), 0.5, 2),
+        (CATALOGUE["burst"].body(), 1.2, 3),
+        (CATALOGUE["legacy-minute"].body(), 60, 62),
+    ],
+)
+def test_it_waits_as_long_as_the_provider_asks_for(reply: Reply, least: float, most: float) -> None:
+    with case(reply, HEALTHY) as it:
+        it.source.fetch(DAILY, "IBM")
+    (slept,) = it.slept
+    assert least <= slept <= most
+
+
+@pytest.mark.parametrize("name", ["daily-quota", "daily-quota-2023"])
+def test_the_days_quota_ends_it_for_every_process(name: str) -> None:
+    with case(CATALOGUE[name].body(apikey=KEY)) as it:
+        assert type(it.failure()) is QuotaSpent
+    assert it.budget.exhausted == len(it.provider.requests) == 1
+
+
+def test_a_burst_that_stays_is_the_days_quota() -> None:
+    with case(CATALOGUE["burst"].body()) as it:
+        error = it.failure()
+    assert type(error) is QuotaSpent
+    assert error.body == CATALOGUE["burst"].body()
+    assert it.budget.exhausted == 1
+    assert len(it.provider.requests) == TRIES
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [CATALOGUE["premium-burst"].body()],
+        [CATALOGUE["premium-minute"].body()],
+        [status(429)],
+        [status(503), CATALOGUE["burst"].body()],
+    ],
+)
+def test_other_throttling_never_spends_the_day(replies: list[Reply]) -> None:
+    with case(*replies) as it:
+        assert type(it.failure()) is Throttled
+    assert it.budget.exhausted == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (CATALOGUE["bad-symbol"].body("X"), UnknownSymbol),
+        (CATALOGUE["bad-key"].body(), KeyRejected),
+        (status(401), KeyRejected),
+        (status(403), KeyRejected),
+        (status(404, b"<html>"), ConfigError),
+        (status(302, Location="https://elsewhere.test/"), ConfigError),
+        (raising(httpx.UnsupportedProtocol), ConfigError),
+    ],
+)
+def test_what_stays_wrong_is_asked_once(reply: Reply, kind: type[TerminalError]) -> None:
+    with case(reply) as it:
+        assert type(it.failure()) is kind
+    assert len(it.provider.requests) == 1
+
+
+@pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/"])
+def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
+    setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_provider_url=url)
+    with open_source(setting) as source, pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"):
+        source.fetch(DAILY, "IBM")
+
+
+@pytest.mark.parametrize("key", [None, "", "  ", "abc", "123456"])
+def test_without_a_key_the_error_says_where_to_get_one(key: str | None) -> None:
+    setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=key)
+    opening = open_source(setting, transport=Provider(HEALTHY))
+    with (
+        pytest.raises(KeyRejected, match=r"alphavantage.co/support.*STOCKS_SOURCE=sample") as caught,
+        opening,
+    ):
+        pass
+    assert caught.value.exit_code == 78
+
+
+def test_the_sample_needs_no_key_and_never_sends_one() -> None:
+    provider = Provider(HEALTHY)
+    setting = Settings(_env_file=None, stocks_source="sample", alphavantage_api_key=KEY)
+    with open_source(setting, transport=provider) as source:
+        source.fetch(DAILY, "IBM")
+    assert KEY not in repr(provider.requests[0].headers)
+    assert "apikey" not in provider.requests[0].url.params
+
+
+def test_without_any_setting_the_sample_answers() -> None:
+    with open_source(Settings(_env_file=None, stocks_source=None, alphavantage_api_key=None)) as source:
+        answer = source.fetch(DAILY, "FB")
+        assert [symbol for symbol in companies() if source.has(symbol)] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+    assert answer.source == "sample"
+    assert answer.observed_at == datetime(2013, 3, 1, 23, tzinfo=UTC)
+
+
+ECHO = f"{KEY} {quote(KEY, safe='')}".encode()
+LEAKS: dict[str, Reply] = {
+    **{name: canned.body(KEY, KEY) for name, canned in CATALOGUE.items() if canned.status == 200},
+    **{kind.__name__: raising(kind) for kind in (httpx.ConnectError, httpx.ReadTimeout, httpx.TooManyRedirects)},
+    **{str(code): status(code, ECHO) for code in (302, 400, 401, 403, 404, 429, 500)},
+    "html with the key": b"<html>" + ECHO,
+    "cut off": b'{"key": "' + ECHO,
+    "unknown key": b'{"' + ECHO + b'": 1}',
+    "unsupported": raising(httpx.UnsupportedProtocol),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_no_error_and_no_log_holds_the_key(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with case(LEAKS[name]) as it:
+        # As if somebody had asked httpx for more: the filter is what is left then.
+        caplog.set_level(logging.DEBUG, logger="httpx")
+        error = it.failure()
+    chain: list[BaseException] = [error]
+    while following := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(following)
+    shown = "".join(traceback.format_exception(error)) + "".join(map(repr, chain)) + caplog.text
+    shown += (error.body or b"").decode() + error.hint
+    assert "S3CRET" not in shown
+    assert not any(isinstance(link, httpx.RequestError) for link in chain)
+
+
+def test_httpxs_own_log_is_redacted_and_silent_unless_asked(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with case(HEALTHY) as it:
+        it.source.fetch(DAILY, "IBM")
+        assert "HTTP Request" not in caplog.text
+        caplog.set_level(logging.DEBUG, logger="httpx")
+        it.source.fetch(DAILY, "IBM")
+    assert "apikey=<redacted>" in caplog.text
+    assert "S3CRET" not in caplog.text
+
+
+def test_an_answers_body_does_not_hold_the_key() -> None:
+    with case(HEALTHY[:-1] + b', "echo": "' + ECHO + b'"}') as it:
+        body = it.source.fetch(DAILY, "IBM").body
+    assert body.endswith(b'"echo": "<redacted> <redacted>"}')
+
+
+def test_the_public_demo_key_is_no_secret() -> None:
+    with case(CATALOGUE["demo-key"].body(), key="demo") as it:
+        assert type(it.failure()) is KeyRejected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(body=st.binary(), code=st.integers(min_value=200, max_value=599), asked=st.text(max_size=5))
+def test_wild_answers_give_errors_of_ours(body: bytes, code: int, asked: str) -> None:
+    headers = {"Retry-After": asked.encode("utf-8"), "Content-Length": str(len(body)).encode()}
+    with case(lambda _: httpx.Response(code, content=body, headers=headers)) as it:
+        error = it.failure()
+    assert isinstance(error, TransientError | TerminalError)
+    assert all(seconds <= 75 for seconds in it.slept)
