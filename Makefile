@@ -95,6 +95,7 @@ check: $(VENV)/dev ## Format, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/sqlfluff lint --nocolor dbt/models dbt/tests dbt/macros
 	$(BIN)/python tools/exchange_holidays.py --check
 	$(BIN)/python -m stocks_workflows --check

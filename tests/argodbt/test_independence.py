@@ -39,9 +39,10 @@ def test_pods_load_neither_hera_nor_stocks() -> None:
 
 
 def test_stocks_alone_needs_no_argodbt() -> None:
-    """The image of the pipeline has none: all that its steps load must do without."""
+    """The image of the pipeline has neither it nor a server of its own: all that its steps load must do without."""
     script = (
         "import sys; sys.modules['argodbt'] = sys.modules['dbt'] = None\n"
-        "import stocks.cli.app, stocks.pipeline, stocks.local.runner, stocks.warehouse.due"
+        "import stocks.cli.app, stocks.run, stocks.bronze.extract, stocks.warehouse.normalize, stocks.warehouse.due\n"
+        "print([name for name in sys.modules if name.startswith('stocks.embedded')])"
     )
-    subprocess.run([sys.executable, "-c", script], check=True)
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"

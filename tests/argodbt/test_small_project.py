@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 
 FILES = {
     "dbt_project.yml": """

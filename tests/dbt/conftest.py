@@ -19,7 +19,7 @@ from stocks import pipeline
 from stocks.bronze import open_bronze
 from stocks.cli.report import JsonReporter
 from stocks.gold import environment
-from stocks.local.postgres import EmbeddedPostgres
+from stocks.embedded import EmbeddedPostgres
 from stocks.settings import Settings
 from tests.sources import open_source
 from stocks.warehouse import Role, Warehouse
