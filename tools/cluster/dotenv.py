@@ -15,9 +15,13 @@ from typing import Any
 from tools.cluster.command import Failed, run
 from tools.cluster.options import NAMESPACE, ROOT, Options
 
-# The provider that is taken where STOCKS_SOURCE names none and its key is there.
-_KEYS = {"ALPHAVANTAGE_API_KEY": "alphavantage", "TIINGO_API_KEY": "tiingo"}
-_LINE = re.compile(r"""^\s*(?:export\s+)?(\w+)\s*=[ \t]*(?:'([^'\n]*)'|"([^"\n]*)"|([^\s#]*))""", re.MULTILINE)
+# Other keys that this machine's environment may hold are nobody's business.
+_NAMES = re.findall(r"^#?(STOCKS_SOURCE|STOCKS_SERIES|\w+_API_KEY)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+_KEY = "_API_KEY"
+_LINE = re.compile(
+    r"""^[ \t]*(?:export\s+)?(\w+)[ \t]*=[ \t]*(?:'([^'\n]*)'|"([^"\n]*)"|((?!\#)[^\n]*?))(?:[ \t]+\#.*)?[ \t]*$""",
+    re.MULTILINE,
+)
 
 
 def read(file: Path = ROOT / ".env", environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -31,16 +35,15 @@ def read(file: Path = ROOT / ".env", environment: Mapping[str, str] = os.environ
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"{file} can't be read: it must be a text file in UTF-8.") from error
     found = {name: "".join(values) for name, *values in _LINE.findall(text)}
-    names = ("STOCKS_SOURCE", "STOCKS_SERIES", *_KEYS)
-    return {name: value for name in names if (value := environment.get(name) or found.get(name))}
+    return {name: value for name in _NAMES if (value := environment.get(name) or found.get(name))}
 
 
 def values(settings: dict[str, str]) -> dict[str, Any]:
     """What the settings are in values of the chart stocks; its own defaults where they say nothing."""
     keys = _keys(settings)
-    source = settings.get("STOCKS_SOURCE") or next((provider for name, provider in _KEYS.items() if name in keys), "")
+    source = settings.get("STOCKS_SOURCE") or ",".join(name.removesuffix(_KEY).lower() for name in keys)
     provider = {"existingSecret": True} if keys else None
-    said = {"source": source, "series": settings.get("STOCKS_SERIES"), "provider": provider}
+    said = {"source": source.replace(" ", ""), "series": settings.get("STOCKS_SERIES"), "provider": provider}
     return {name: value for name, value in said.items() if value}
 
 
@@ -66,4 +69,5 @@ def install(options: Options, settings: dict[str, str]) -> str:
 
 def _keys(settings: dict[str, str]) -> dict[str, str]:
     """The keys of providers; none where the sample is asked for, which needs none."""
-    return {} if settings.get("STOCKS_SOURCE") == "sample" else {k: settings[k] for k in _KEYS if k in settings}
+    is_sample = settings.get("STOCKS_SOURCE") == "sample"
+    return {} if is_sample else {name: key for name, key in settings.items() if name.endswith(_KEY)}

@@ -85,7 +85,7 @@ def candles(
     # As wide as three quarters of the time that it stands for, whatever the zoom.
     step = _extreme(bars["price_date"].diff().dt.total_days().min()) or 1
     size = {"expr": f"clamp({0.75 * 864e5 * step} * width / (domain('x')[1] - domain('x')[0]), 1, 16)"}
-    candle = {
+    candle: Spec = {
         "x": _DAY,
         "color": _by_sign("datum.close >= datum.open", colours),
         "tooltip": [
@@ -131,7 +131,7 @@ def candles(
         "ticks": False,
         "domain": False,
     }
-    shares = {"scale": {"domain": [0, 5 * max(most, 1)], "nice": False}, "axis": volume_axis}
+    shares: Spec = {"scale": {"domain": [0, 5 * max(most, 1)], "nice": False}, "axis": volume_axis}
     volume = {
         "mark": {"type": "bar", "size": size, "opacity": 0.35},
         "encoding": {**candle, "y": {"field": "volume", "type": "quantitative", **shares}},

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
-from functools import partial
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 import streamlit as st
 
 from stocks_dashboard import queries
@@ -20,8 +20,27 @@ from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, r
 
 _DASH = "—"
 
-tile = partial(st.metric, border=True, height="stretch")
-"""A number in a box; the boxes of a row are equally high."""
+
+def tile(title: str, value: str, note: str | None = None, *, change: float | None = None, about: str = "") -> None:
+    """A number in a box; the boxes of a row are equally high.
+
+    Args:
+        title: What it is.
+        value: The number, with its unit.
+        note: Stands beneath it.
+        change: What the note is coloured by, and has an arrow of; grey without.
+        about: Shown to who asks for it.
+    """
+    st.metric(
+        title,
+        value,
+        note,
+        delta_color="off" if change is None else "blue" if change >= 0 else "orange",
+        delta_arrow="off" if change is None else "auto",
+        help=about or None,
+        border=True,
+        height="stretch",
+    )
 
 
 def head(title: str, about: str, *, needs_bars: bool = True) -> None:
@@ -80,14 +99,14 @@ def _comparable(state: Pulse | DashboardError) -> object:
     return state if isinstance(state, Pulse) else type(state)
 
 
-def choose_range(first: date, last: date, *, default: Horizon = Horizon.YEAR) -> tuple[date, date]:
+def choose_range(spans: pl.DataFrame, *, default: Horizon = Horizon.YEAR) -> tuple[date, date]:
     """Pills for the horizon and, for a custom one, two days; both in the address.
 
     Args:
-        first: Day of the first bar there is.
-        last: Day of the last one: horizons count back from it, not from today.
+        spans: first_date and last_date of the symbols: horizons count back from their last bar, not from today.
         default: The horizon of an address that names none.
     """
+    first, last = spans.select(pl.min("first_date"), pl.max("last_date")).row(0)
     horizon = Horizon(
         select(
             "Horizon",
@@ -105,13 +124,20 @@ def choose_range(first: date, last: date, *, default: Horizon = Horizon.YEAR) ->
 
 
 def symbols() -> pl.DataFrame:
-    """Every symbol that has bars: symbol, company_name, first_date, last_date."""
+    """Every symbol that has bars: symbol, company_name, sector, first_date, last_date."""
     return rows(queries.SYMBOLS)
 
 
-def named(names: Mapping[str, str]) -> Callable[[str], str]:
-    """How a list of symbols shows them; what is written here is what its search finds."""
-    return lambda symbol: symbol if names.get(symbol, symbol) == symbol else f"{symbol} · {names[symbol]}"
+def labels() -> dict[str, str]:
+    """Every symbol, and how a list shows it; what is written here is what the list's search finds."""
+    names = symbols().select("symbol", "company_name").iter_rows()
+    return {symbol: symbol if name == symbol else f"{symbol} · {name}" for symbol, name in names}
+
+
+def choose_sector() -> str:
+    """One of the sectors; empty for all of them."""
+    sectors: list[str] = sorted(set(symbols()["sector"]))
+    return select("Sector", ["", *sectors], key="sector", form=lambda each: each or "All sectors")
 
 
 def table(
@@ -120,7 +146,6 @@ def table(
     *,
     export: str | None = None,
     more: Callable[[], pl.DataFrame] | None = None,
-    key: str | None = None,
 ) -> None:
     """A table whose columns sort, with its rows as CSV beneath.
 
@@ -129,21 +154,23 @@ def table(
         columns: Streamlit's configuration of the columns to show, in their order.
         export: Name of the file, without its ending; none without it.
         more: Reads the rows to export, where they are more than those shown; called when somebody does export.
-        key: Of the download button, where a page has many.
     """
     st.dataframe(frame.select(*columns), hide_index=True, column_config=dict(columns), placeholder=_DASH)
     if export is not None:
-        st.download_button(
-            "CSV",
-            (lambda: more().write_csv())
-            if more is not None
-            else frame.select([name for name, kind in frame.schema.items() if not kind.is_nested()]).write_csv,
-            file_name=f"{export}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-            key=key or f"export_{export}",
-        )
+        download(more or (lambda: frame), export)
+
+
+def download(read: Callable[[], pl.DataFrame], name: str) -> None:
+    """A button that hands the rows over as CSV, without columns that hold lists; they are read when it is pressed."""
+    st.download_button(
+        "CSV",
+        lambda: read().select(~cs.nested()).write_csv(),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"export_{name}",
+    )
 
 
 def details(label: str, *, key: str, icon: str) -> AbstractContextManager[Any] | None:

@@ -30,26 +30,17 @@ select
 # --- Overview
 
 SYMBOLS = """
-select symbol, company_name, first_date, last_date
+select symbol, company_name, sector, first_date, last_date
 from gold.mart_stock_summary
 order by symbol
-"""
-
-SECTORS = """
-select distinct sector
-from gold.mart_stock_summary
-order by sector
 """
 
 HEADLINE = """
 select
     count(*) as symbols,
-    sum(bars)::bigint as bars,
     max(last_date) as last_date,
     count(*) filter (where is_stale) as stale,
-    max(observed_at) as observed_at,
-    string_agg(distinct source_name, ', ') as sources,
-    sum(rejected_bars)::bigint as rejected_bars
+    string_agg(distinct source_name, ', ') as sources
 from gold.mart_stock_summary
 """
 
@@ -68,8 +59,7 @@ _CHOSEN = """
         and (strpos(lower(symbol), lower(${search})) > 0 or strpos(lower(company_name), lower(${search})) > 0)
 """
 
-SUMMARY = f"""
-select
+_LATEST = """
     symbol,
     company_name,
     sector,
@@ -83,6 +73,11 @@ select
     high_52w,
     100 * position_in_52w_range as position_in_52w_range,
     100 * drawdown as drawdown,
+"""
+
+SUMMARY = f"""
+select
+    {_LATEST}
     volume,
     traded_value,
     traded_value_currency,
@@ -129,6 +124,7 @@ _PRICES = """
     inner join gold.mart_stock_summary as stocks
         on prices.symbol = stocks.symbol and prices.interval = stocks.interval
 """
+_SHOWN = "prices.symbol = ${symbol} and prices.price_date between ${first} and ${last}"
 
 
 def _reduced(points: str, most: int = POINTS_A_LINE) -> str:
@@ -291,34 +287,17 @@ order by total_return desc
 
 # --- One stock
 
-STOCK = """
+STOCK = f"""
 select
-    stocks.symbol,
-    stocks.company_name,
-    stocks.exchange,
-    stocks.currency,
-    stocks.sector,
-    stocks.industry,
-    stocks.interval,
-    stocks.bars,
-    stocks.expected_bars,
-    stocks.first_date,
-    stocks.last_date,
-    stocks.expected_last_date,
-    stocks.is_stale,
-    stocks.close,
-    stocks.split_adjusted_close,
-    100 * stocks.day_return as day_return,
-    100 * stocks.weekly_return as weekly_return,
-    stocks.return_zscore,
-    100 * stocks.volatility_52w as volatility_52w,
-    stocks.high_52w,
-    stocks.low_52w,
-    100 * stocks.position_in_52w_range as position_in_52w_range,
-    100 * stocks.drawdown as drawdown,
-    stocks.source_name
-from gold.mart_stock_summary as stocks
-where stocks.symbol = ${symbol}
+    {_LATEST}
+    exchange,
+    industry,
+    interval,
+    first_date,
+    expected_last_date,
+    is_stale
+from gold.mart_stock_summary
+where symbol = ${{symbol}}
 """
 
 # How much a share as traded was worth in terms of today's: 1 as traded. Shares count the other way, for splits alone.
@@ -397,9 +376,7 @@ select
         else prices.dividend_amount
     end as amount
 from {_PRICES}
-where prices.symbol = ${{symbol}}
-    and prices.price_date between ${{first}} and ${{last}}
-    and (prices.dividend_amount <> 0 or prices.split_coefficient <> 1)
+where {_SHOWN} and (prices.dividend_amount <> 0 or prices.split_coefficient <> 1)
 order by prices.price_date desc
 limit {TABLE_ROWS}
 """
@@ -417,7 +394,7 @@ points as (
         ('volatility', 100 * prices.volatility_52w),
         ('return', 100 * prices.simple_return)
     ) as measure (series, value)
-    where prices.symbol = ${{symbol}} and prices.price_date between ${{first}} and ${{last}}
+    where {_SHOWN}
 
 ),
 {_reduced("points", POINTS_A_LINE // 2)}
@@ -464,9 +441,7 @@ returns as (
 
     select 100 * prices.simple_return as change
     from {_PRICES}
-    where prices.symbol = ${{symbol}}
-        and prices.price_date between ${{first}} and ${{last}}
-        and prices.simple_return is not null
+    where {_SHOWN} and prices.simple_return is not null
 
 ),
 
@@ -496,16 +471,13 @@ select
     prices.split_coefficient,
     prices.dividend_amount
 from {_PRICES}
-where prices.symbol = ${{symbol}}
-    and prices.price_date between ${{first}} and ${{last}}
-    and abs(prices.return_zscore) >= ${{threshold}}
+where {_SHOWN} and abs(prices.return_zscore) >= ${{threshold}}
 order by abs(prices.return_zscore) desc
 limit {TABLE_ROWS}
 """
 
 
-def _bars(limit: int) -> str:
-    return f"""
+BARS = f"""
 select
     prices.price_date,
     prices.open,
@@ -522,14 +494,10 @@ select
     prices.volatility_52w,
     prices.drawdown
 from {_PRICES}
-where prices.symbol = ${{symbol}} and prices.price_date between ${{first}} and ${{last}}
+where {_SHOWN}
 order by prices.price_date desc
-limit {limit}
+limit ${{limit}}
 """
-
-
-BARS = _bars(TABLE_ROWS)
-BARS_TO_EXPORT = _bars(EXPORT_ROWS)
 
 # --- Market
 
@@ -611,7 +579,7 @@ limit {TABLE_ROWS}
 """
 
 BUILDS = f"""
-select build_id, started_at, published_at, full_refresh, message
+select build_id, published_at, message
 from gold.gold_builds
 order by build_id desc
 limit {TABLE_ROWS}

@@ -219,19 +219,20 @@ DOTENV = """
 # ALPHAVANTAGE_API_KEY=old
 export ALPHAVANTAGE_API_KEY = "A1" # mine
 TIINGO_API_KEY='t 2'
-STOCKS_SERIES=weekly_adjusted
+ANOTHER_API_KEY=private
+STOCKS_SERIES=weekly_adjusted # not daily
 STOCKS_SAMPLE_AS_OF=2005-02-25
-STOCKS_SOURCE=
+STOCKS_SOURCE= # those with a key
 """
 
 
 @pytest.mark.parametrize(
     ("environment", "keys", "values"),
     [
-        ({}, {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "t 2"}, {"source": "alphavantage"}),
+        ({}, {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "t 2"}, {"source": "alphavantage,tiingo"}),
         (
-            {"STOCKS_SOURCE": "tiingo", "TIINGO_API_KEY": "T7"},
-            {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "T7"},
+            {"STOCKS_SOURCE": "tiingo", "TIINGO_API_KEY": "T#7"},
+            {"ALPHAVANTAGE_API_KEY": "A1", "TIINGO_API_KEY": "T#7"},
             {},
         ),
         ({"STOCKS_SOURCE": "sample"}, {}, {}),
@@ -257,6 +258,13 @@ def test_keys_reach_the_cluster_by_standard_input_alone(
         secret = json.loads(machine.told.read_text())
         assert (secret["metadata"]["name"], secret["stringData"]) == ("stocks-provider", keys)
         assert not any(key in said + machine.asked.read_text() for key in keys.values())
+
+
+def test_sources_may_be_set_apart_by_spaces(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STOCKS_SOURCE=tiingo, alphavantage # in this order\nTIINGO_API_KEY=a#b\n")
+    settings = dotenv.read(tmp_path / ".env", {})
+    assert settings == {"STOCKS_SOURCE": "tiingo, alphavantage", "TIINGO_API_KEY": "a#b"}
+    assert dotenv.values(settings)["source"] == "tiingo,alphavantage"
 
 
 def test_without_a_file_or_a_key_the_chart_says_what_is_taken(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def page() -> None:
     _runs(runs)
     left, right = st.columns(2)
     with left:
-        st.subheader("Refused rows", anchor=False)
-        _or_nothing(
+        _part(
+            "Refused rows",
             log_rows(queries.REJECTED),
             "Silver refused no row.",
             {
@@ -47,8 +47,8 @@ def page() -> None:
             "rejected",
         )
     with right:
-        st.subheader("Restatements", anchor=False)
-        _or_nothing(
+        _part(
+            "Restatements",
             log_rows(queries.RESTATED),
             "The provider changed no bar that was loaded before.",
             {
@@ -65,8 +65,8 @@ def page() -> None:
         )
     left, right = st.columns(2)
     with left:
-        st.subheader("Late or incomplete symbols", anchor=False)
-        _or_nothing(
+        _part(
+            "Late or incomplete symbols",
             log_rows(queries.LATE),
             "Every symbol has its latest session, and none between is missing.",
             {
@@ -80,8 +80,8 @@ def page() -> None:
             "late",
         )
     with right:
-        st.subheader("Requests to the provider", anchor=False)
-        _or_nothing(
+        _part(
+            "Requests to the provider",
             budget,
             "No request was counted: the sample has no quota.",
             {
@@ -101,13 +101,7 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
     with st.container(horizontal=True):
         if not runs.is_empty():
             last = runs.row(0, named=True)
-            tile(
-                "Last run",
-                _outcome(last),
-                f"{last['started_at']:%Y-%m-%d %H:%M}",
-                delta_color="off",
-                delta_arrow="off",
-            )
+            tile("Last run", _outcome(last), f"{last['started_at']:%Y-%m-%d %H:%M}")
         published = builds.drop_nulls("published_at")
         if not published.is_empty():
             newest = published.row(0, named=True)
@@ -116,11 +110,7 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
                 "Gold",
                 f"Build {newest['build_id']}",
                 f"{newest['published_at']:%Y-%m-%d %H:%M}",
-                delta_color="off",
-                delta_arrow="off",
-                help="The newest build whose tests passed."
-                if is_newest
-                else "A later build failed; this one is shown.",
+                about="The newest build." if is_newest else "A later build failed; this one is shown.",
             )
         failing = findings.filter(pl.col("failures") > 0)
         tile("Rules that found rows", f"{failing.height} of {findings.height}")
@@ -186,7 +176,9 @@ def _outcome(run: dict[str, object]) -> str:
     return _ENDS.get(int(str(code)), f"code {code}")
 
 
-def _or_nothing(frame: pl.DataFrame, nothing: str, columns: dict[str, object], export: str) -> None:
+def _part(title: str, frame: pl.DataFrame, nothing: str, columns: dict[str, object], export: str) -> None:
+    """A table beneath its title; where it has no row, what that means."""
+    st.subheader(title, anchor=False)
     if frame.is_empty():
         st.caption(f":material/check: {nothing}")
     else:

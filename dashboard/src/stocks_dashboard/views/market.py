@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import polars as pl
 import streamlit as st
 
 from stocks_dashboard import charts, queries
 from stocks_dashboard.literals import Symbol
-from stocks_dashboard.page_parts import choose_range, details, head, named, show, symbols, table
+from stocks_dashboard.page_parts import choose_range, choose_sector, details, head, labels, show, symbols, table
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select, select_many
 from stocks_dashboard.warehouse import rows
@@ -44,7 +42,7 @@ def page() -> None:
     if part := details("Sectors in numbers", key="numbers", icon=":material/table:"):
         with part:
             _sectors(by_sector)
-    _correlation(by_sector)
+    _correlation()
 
 
 def _sectors(by_sector: pl.DataFrame) -> None:
@@ -64,26 +62,20 @@ def _sectors(by_sector: pl.DataFrame) -> None:
     )
 
 
-def _correlation(by_sector: pl.DataFrame) -> None:
+def _correlation() -> None:
     st.subheader("What moves together", anchor=False)
-    known = symbols()
-    names = dict(known.select("symbol", "company_name").iter_rows())
+    names = labels()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        sector = select(
-            "Sector", ["", *sorted(by_sector["sector"])], key="sector", form=lambda each: each or "All sectors"
-        )
+        sector = choose_sector()
         chosen = select_many(
             "Symbols",
             list(names),
             key="symbols",
             limit=queries.CORRELATED,
-            form=named(names),
+            form=names.__getitem__,
             placeholder=f"The {queries.CORRELATED} most traded",
         )
-    first, last = known["first_date"].min(), known["last_date"].max()
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    first, last = choose_range(first, last)
+    first, last = choose_range(symbols())
     pairs = rows(queries.CORRELATION, sector=sector, symbols=[Symbol(each) for each in chosen], first=first, last=last)
     if pairs.is_empty():
         st.info(
@@ -91,22 +83,13 @@ def _correlation(by_sector: pl.DataFrame) -> None:
             icon=":material/event_busy:",
         )
         return
-    order = (
-        pl.concat(
-            [
-                pairs.select("sector", "symbol"),
-                pairs.select(pl.col("other_sector").alias("sector"), pl.col("other").alias("symbol")),
-            ]
-        )
-        .unique()
-        .sort("sector", "symbol")["symbol"]
-        .to_list()
-    )
+    cells = _both_halves(pairs)
+    order = cells.select("sector", "symbol").unique().sort("sector", "symbol")["symbol"].to_list()
     st.caption(
         "Correlation of daily returns over the sessions that both have: 1 moves in step, 0 on its own, -1 against. "
         "Neighbours are of one sector."
     )
-    show(charts.correlation(_both_halves(pairs, order), order, colours=palette()), key="correlation")
+    show(charts.correlation(cells.drop("sector"), order, colours=palette()), key="correlation")
     table(
         pairs.sort("correlation", descending=True),
         {
@@ -121,11 +104,16 @@ def _correlation(by_sector: pl.DataFrame) -> None:
     )
 
 
-def _both_halves(pairs: pl.DataFrame, order: list[str]) -> pl.DataFrame:
-    """Pairs once each way, and every symbol with itself."""
-    there = pairs.select("symbol", "other", "correlation", "sessions")
-    back = there.select(pl.col("other").alias("symbol"), pl.col("symbol").alias("other"), "correlation", "sessions")
-    itself = pl.DataFrame({"symbol": order, "other": order}).with_columns(
-        correlation=pl.lit(1.0), sessions=pl.lit(None, pl.Int64)
+def _both_halves(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs once each way, and every symbol with itself; each with the first symbol's sector."""
+    there = pairs.select("symbol", "sector", "other", "correlation", "sessions")
+    back = pairs.select(
+        "correlation", "sessions", symbol=pl.col("other"), sector=pl.col("other_sector"), other=pl.col("symbol")
     )
-    return pl.concat([there, back, itself])
+    both = pl.concat([there, back.select(there.columns)])
+    itself = (
+        both.select("symbol", "sector")
+        .unique()
+        .with_columns(other=pl.col("symbol"), correlation=pl.lit(1.0), sessions=pl.lit(None, pl.Int64))
+    )
+    return pl.concat([both, itself])

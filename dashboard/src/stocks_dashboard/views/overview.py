@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries
-from stocks_dashboard.page_parts import head, tile
+from stocks_dashboard.page_parts import choose_sector, download, head, tile
 from stocks_dashboard.url_state import select
 from stocks_dashboard.warehouse import rows
 
@@ -33,9 +33,7 @@ def page() -> None:
             icon=":material/search:",
             max_chars=60,
         )
-        sector = select(
-            "Sector", ["", *rows(queries.SECTORS)["sector"]], key="sector", form=lambda each: each or "All sectors"
-        )
+        sector = choose_sector()
         order = select("Order", list(_ORDERS), key="order", form=_ORDERS.__getitem__)
     choice = {"search": search.replace("\0", "").strip(), "sector": sector}
     found = rows(queries.SUMMARY, **choice, order=order)
@@ -56,12 +54,7 @@ def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
                 continue
             # The column holds the best first, and the worst last; of one symbol they are the same.
             for title, (_, symbol, change) in zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True):
-                tile(
-                    f"{title} {period}",
-                    symbol,
-                    f"{change:+.2f} %",
-                    delta_color="blue" if change >= 0 else "orange",
-                )
+                tile(f"{title} {period}", symbol, f"{change:+.2f} %", change=change)
     if matches > found.height:
         st.caption(f"The first {found.height:,} of {matches:,} in this order; search to find the others.")
 
@@ -112,11 +105,4 @@ def _table(found: pl.DataFrame) -> None:
             st.switch_page(st.session_state["_pages"]["stock"], query_params={"symbol": chosen[0]})
         if st.button("Compare", icon=":material/ssid_chart:", disabled=not 1 < len(chosen) <= queries.COMPARED):
             st.switch_page(st.session_state["_pages"]["compare"], query_params={"symbols": chosen})
-        st.download_button(
-            "CSV",
-            found.drop("recent_adjusted_closes", "matches").write_csv,
-            file_name="overview.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        download(lambda: found.drop("matches"), "overview")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +11,7 @@ import streamlit as st
 from stocks_dashboard import charts, queries
 from stocks_dashboard.horizon import Candle, candle
 from stocks_dashboard.literals import Symbol, Value
-from stocks_dashboard.page_parts import choose_range, details, head, named, number, show, symbols, table, tile
+from stocks_dashboard.page_parts import choose_range, details, head, labels, number, show, symbols, table, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.url_state import select
 from stocks_dashboard.warehouse import prefetch, rows
@@ -34,15 +33,17 @@ _YEAR = {"day": 252, "week": 52}
 def page() -> None:
     """Draws the page."""
     head("Stock", "Prices, corporate actions and risk of one symbol.")
-    names = dict(symbols().select("symbol", "company_name").iter_rows())
-    symbol = select("Symbol", list(names), key="symbol", form=named(names), placeholder="Type a symbol or a company")
+    names = labels()
+    symbol = select(
+        "Symbol", list(names), key="symbol", form=names.__getitem__, placeholder="Type a symbol or a company"
+    )
     stock = rows(queries.STOCK, symbol=Symbol(symbol)).row(0, named=True)
     st.subheader(f"{stock['company_name']} ({symbol})", anchor=False)
     st.caption(" · ".join(each for each in (stock["exchange"], stock["sector"], stock["industry"]) if each))
     _tiles(stock)
-    first, last = choose_range(stock["first_date"], stock["last_date"])
+    first, last = choose_range(symbols().filter(pl.col("symbol") == symbol))
     shown: dict[str, Value] = {"symbol": Symbol(symbol), "first": first, "last": last}
-    _prices(stock, shown)
+    _prices(stock, shown, candle(first, last))
     _risk(stock, shown)
     _bars(symbol, shown)
 
@@ -52,8 +53,8 @@ def _tiles(stock: dict[str, Any]) -> None:
         tile(f"Close {stock['last_date']}", f"{number(stock['close'])} {stock['currency'] or ''}".strip())
         for title, value in (("Day", stock["day_return"]), ("Week", stock["weekly_return"])):
             tile(title, number(value, "+.2f", " %"))
-        tile("Volatility", number(stock["volatility_52w"], ".1f", " %"), help="A year, of the last 52 weeks")
-        tile("Below peak", number(stock["drawdown"], ".1f", " %"), help="Of adjusted closes")
+        tile("Volatility", number(stock["volatility_52w"], ".1f", " %"), about="A year, of the last 52 weeks")
+        tile("Below peak", number(stock["drawdown"], ".1f", " %"), about="Of adjusted closes")
     position = stock["position_in_52w_range"]
     st.progress(
         min(max((position or 0) / 100, 0.0), 1.0),
@@ -64,7 +65,7 @@ def _tiles(stock: dict[str, Any]) -> None:
         st.warning(f"A bar of {stock['expected_last_date']} is expected, and isn't loaded.", icon=":material/schedule:")
 
 
-def _prices(stock: dict[str, Any], shown: dict[str, Value]) -> None:
+def _prices(stock: dict[str, Any], shown: dict[str, Value], width: Candle) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         basis = Basis(
             select(
@@ -85,10 +86,6 @@ def _prices(stock: dict[str, Any], shown: dict[str, Value]) -> None:
             bind="query-params",
         )
         is_log = st.toggle("Log scale", key="log", bind="query-params", help="Equal distances are equal percentages")
-    first, last = shown["first"], shown["last"]
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    width = candle(first, last)
     candles: dict[str, Value] = {**shown, "basis": str(basis), "candle": str(width)}
     # What the charts below need comes along: the page waits once.
     along = (queries.ACTIONS, queries.RISK, queries.DRAWDOWNS, queries.RETURNS)
@@ -125,7 +122,10 @@ def _risk(stock: dict[str, Any], shown: dict[str, Value]) -> None:
         st.subheader("Below the peak", anchor=False)
         if ("drawdown",) in points:
             st.caption(_deepest(falls))
-            show(charts.drawdown(points["drawdown",], _ends_of_fall(falls, shown), colours=colours), key="drawdown")
+            show(
+                charts.drawdown(points["drawdown",], _ends_of_fall(falls, shown["first"]), colours=colours),
+                key="drawdown",
+            )
     with right:
         st.subheader("Volatility of 52 weeks", anchor=False)
         st.caption(f"How much log returns of the {_YEAR[bar]} {bar}s before each day vary, a year.")
@@ -157,18 +157,12 @@ def _deepest(falls: pl.DataFrame) -> str:
     return f"Deepest: {fall['depth']:.1f} % from {fall['peak_date']} to {fall['trough_date']}, {end}."
 
 
-def _ends_of_fall(falls: pl.DataFrame, shown: dict[str, Value]) -> pl.DataFrame:
+def _ends_of_fall(falls: pl.DataFrame, first: Value) -> pl.DataFrame:
     """Marks at peak and trough of the deepest fall, where they lie in the range."""
-    schema = {"price_date": pl.Date, "value": pl.Float64, "event": pl.String}
-    if falls.is_empty():
-        return pl.DataFrame(schema=schema)
-    fall = falls.row(0, named=True)
-    marks = [
-        (fall["peak_date"], 0.0, "Peak"),
-        (fall["trough_date"], fall["depth"], "Trough"),
-    ]
-    first = shown["first"]
-    return pl.DataFrame([mark for mark in marks if mark[0] >= first], schema=schema, orient="row")
+    deepest = falls.head(1)
+    peak = deepest.select(price_date="peak_date", value=pl.lit(0.0), event=pl.lit("Peak"))
+    trough = deepest.select(price_date="trough_date", value="depth", event=pl.lit("Trough"))
+    return pl.concat([peak, trough]).filter(pl.col("price_date") >= pl.lit(first))
 
 
 def _returns(symbol: str, bar: str, points: pl.DataFrame | None, shown: dict[str, Value]) -> None:
@@ -218,7 +212,7 @@ def _bars(symbol: str, shown: dict[str, Value]) -> None:
     if part is None:
         return
     with part:
-        bars = rows(queries.BARS, **shown)
+        bars = rows(queries.BARS, **shown, limit=queries.TABLE_ROWS)
         st.caption(f"The latest {bars.height:,} bars of the range; the CSV holds all of it.")
         price = st.column_config.NumberColumn(format="%.2f")
         table(
@@ -239,5 +233,5 @@ def _bars(symbol: str, shown: dict[str, Value]) -> None:
                 "drawdown": st.column_config.NumberColumn("Below peak", format="percent"),
             },
             export=f"{symbol}_bars",
-            more=lambda: rows(queries.BARS_TO_EXPORT, **shown),
+            more=lambda: rows(queries.BARS, **shown, limit=queries.EXPORT_ROWS),
         )
