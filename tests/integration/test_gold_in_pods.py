@@ -148,7 +148,7 @@ def test_finish_that_has_noted_the_passing_fault_of_a_task_is_not_run_again(pods
     assert pods.pod("prepare", run, selection) == 0
     lost = without_result(["model.stocks.dim_date"], "server closed the connection unexpectedly")
     part = {"metadata": {}, "results": [lost[0] | {"status": "error"}]}
-    (folder := pods.store / "lost" / "dim-date").mkdir(parents=True)
+    (folder := pods.store / "lost" / "tasks" / "dim-date").mkdir(parents=True)
     (folder / "run_results.json").write_text(json.dumps(part))
     for _ in range(2):
         finish = ("finish", run, selection, f"--parts={folder.parent}", f"--results={pods.store / 'lost'}")
