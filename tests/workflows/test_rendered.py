@@ -236,7 +236,7 @@ def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
         for pod in PODS
     }
     assert [name for name, secrets in given.items() if "warehouse-owner" in secrets] == ["prepare", "finish", "task"]
-    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["plan", "extract"]
+    assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["extract"]
     assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {"extract", "normalize", "replay"}
 
 
