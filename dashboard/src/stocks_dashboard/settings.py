@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pydantic import PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stocks_dashboard.errors import SettingsWrong
 
 
 class Settings(BaseSettings):
     """Settings of the dashboard; each field's name in capitals is its variable."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True)
 
     stocks_warehouse_url: SecretStr
     """postgresql://user:password@host:port/database, of a login that may only read."""
