@@ -15,8 +15,8 @@ class Settings(BaseSettings):
 
     stocks_warehouse_url: SecretStr
     """postgresql://user:password@host:port/database, of a login that may only read."""
-    stocks_requests_per_day: PositiveInt = 25
-    """The provider's daily quota, which the health page compares with what was used."""
+    stocks_requests_per_day: PositiveInt | None = None
+    """The requests that a key may make in a day, which the health page compares with what was used."""
 
 
 def load_settings() -> Settings:
