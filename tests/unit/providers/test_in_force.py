@@ -17,7 +17,7 @@ def test_they_are_those_of_the_setting_in_its_order() -> None:
     assert list(urls("sample, tiingo")) == ["sample", "tiingo"]
 
 
-@pytest.mark.parametrize("name", ["quandl", "tiingo,quandl", "Tiingo"])
+@pytest.mark.parametrize("name", ["quandl", "tiingo,quandl", "Tiingo", ","])
 def test_a_name_that_is_none_is_refused_and_not_repeated(name: str) -> None:
     with pytest.raises(ConfigError, match=r"STOCKS_SOURCE.*alphavantage, tiingo, sample") as caught:
         urls(name)

@@ -19,7 +19,7 @@ import httpx
 
 from stocks.errors import ConfigError, DataError
 from stocks.providers.alphavantage import AlphaVantage
-from stocks.providers.client import Source, key_of, open_source
+from stocks.providers.client import Source, key_of
 from stocks.providers.provider import Answer, Endpoint, Interval, Limits, Provider, RequestBudget, Unlimited
 from stocks.providers.sample import SampleProvider
 from stocks.providers.tiingo import Tiingo
@@ -69,10 +69,8 @@ def in_force(settings: Settings) -> dict[Provider, str | None]:
     Raises:
         ConfigError: A name is none of a provider, or an address is given to none that is in force.
     """
-    if unknown := [name for name in settings.sources if name not in PROVIDERS]:
-        raise ConfigError(
-            f"STOCKS_SOURCE: {len(unknown)} of its names are no source.", hint=f"There are: {', '.join(PROVIDERS)}."
-        )
+    if not settings.sources or not set(settings.sources) <= set(PROVIDERS):
+        raise ConfigError("STOCKS_SOURCE does not name sources.", hint=f"There are: {', '.join(PROVIDERS)}.")
     given = settings.stocks_provider_url or ""
     if len(settings.sources) == 1 and not given.startswith(f"{settings.sources[0]}="):
         urls = {settings.sources[0]: given} if given else {}
@@ -113,7 +111,7 @@ def open_sources(
     with ExitStack() as stack:
         yield [
             stack.enter_context(
-                open_source(
+                Source(
                     provider,
                     settings,
                     budget_of(provider),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Self
 
 import httpx
 import tenacity
@@ -44,54 +43,71 @@ _log = logging.getLogger(__name__)
 
 
 class Source:
-    """A provider in force. Safe to share between threads.
+    """A provider in force, to be asked while its context is open. Safe to share between threads.
 
     Args:
         provider: What it is.
-        series: The endpoint of the series that is fetched from it.
-        is_default_series: Whether it is that because none was chosen.
-        client: Sends the requests; its default parameters or headers hold the API key, so that no frame of ours does.
-        url: The provider's address.
+        settings: Name the series, and the sample's day.
         budget: Is asked before every try.
-        redaction: Takes the API key out of answers and errors.
-        clock: The source's idea of now, aware.
-        symbols: The symbols that the source has; None where it must be asked.
+        key: The API key; the HTTP client alone holds it, as a default parameter or header.
+        url: Its address; the provider's own where None.
+        transport: Answers the requests; HTTP where None, or what stands in for the provider.
+        clock: The source's idea of now, aware, unless what stands in for it has its own.
         sleep: Waits for seconds.
+
+    Raises:
+        ConfigError: The provider has no such series, or what stands in for it can't.
     """
 
     def __init__(
         self,
-        *,
         provider: Provider,
-        series: Endpoint,
-        is_default_series: bool,
-        client: httpx.Client,
-        url: str,
+        settings: Settings,
         budget: RequestBudget,
-        redaction: Redaction,
+        *,
+        key: str,
+        url: str | None,
+        transport: httpx.BaseTransport | None,
         clock: Callable[[], datetime],
-        symbols: frozenset[str] | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None],
     ) -> None:
         self.provider = provider
-        self.series = series
-        self.is_default_series = is_default_series
         self.name = provider.name
-        self._client = client
-        self._url = url.rstrip("/")
+        self.series = provider.series(settings.stocks_series)
+        """The endpoint of the series that is fetched from it."""
+        self.is_default_series = settings.stocks_series is None
+        """Whether it is that because none was chosen."""
+        self._stand_in = stand_in = provider.stand_in(settings)
+        if transport is None and url is None and stand_in is not None:
+            transport = stand_in.transport
+        params, headers = _credentials(provider.key, key)
+        self._client = httpx.Client(params=params, headers=headers, timeout=_TIMEOUT, transport=transport)
+        self._redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
+        self._url = (url or provider.url).rstrip("/")
         self._budget = budget
-        self._redaction = redaction
         self._clock = clock
-        self._symbols = symbols
         self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        for logger in map(logging.getLogger, _URL_LOGGERS):  # URLs may hold the key
+            if logger.level < logging.WARNING:
+                logger.setLevel(logging.WARNING)
+            logger.addFilter(self._redaction)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for logger in map(logging.getLogger, _URL_LOGGERS):
+            logger.removeFilter(self._redaction)
+        self._client.close()
 
     def now(self) -> datetime:
         """The source's present moment, in UTC and whole seconds: the sample's is the evening of its day."""
-        return self._clock().astimezone(UTC).replace(microsecond=0)
+        now = self._clock() if self._stand_in is None else self._stand_in.now
+        return now.astimezone(UTC).replace(microsecond=0)
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""
-        return self.provider.has(symbol) if self._symbols is None else symbol in self._symbols
+        return self.provider.has(symbol) if self._stand_in is None else symbol in self._stand_in.symbols
 
     def fetch(self, endpoint: Endpoint, symbol: str, since: date | None = None) -> Answer:
         """Asks the provider, again where the fault may pass; every try takes a request of the budget.
@@ -227,62 +243,8 @@ def key_of(provider: Provider, settings: Settings) -> str:
     return key
 
 
-@contextmanager
-def _quiet_urls(redaction: Redaction) -> Iterator[None]:
-    """Keeps URLs, which may hold the API key, out of the logs of the HTTP client."""
-    loggers = [logging.getLogger(name) for name in _URL_LOGGERS]
-    for logger in loggers:
-        if logger.level < logging.WARNING:
-            logger.setLevel(logging.WARNING)
-        logger.addFilter(redaction)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(redaction)
-
-
 def _credentials(where: ApiKey | None, key: str) -> tuple[dict[str, str], dict[str, str]]:
     """The query parameters and the headers that carry the key."""
     if where is None or not key:
         return {}, {}
     return ({where.parameter: key}, {}) if where.parameter else ({}, {where.header: where.prefix + key})
-
-
-@contextmanager
-def open_source(
-    provider: Provider,
-    settings: Settings,
-    budget: RequestBudget,
-    *,
-    key: str,
-    url: str | None,
-    transport: httpx.BaseTransport | None,
-    clock: Callable[[], datetime],
-    sleep: Callable[[float], None],
-) -> Iterator[Source]:
-    """A provider, ready to be asked until the context ends; the arguments are those of `stocks.providers.open_sources`.
-
-    Raises:
-        ConfigError: The provider has no such series, or what stands in for it can't.
-    """
-    stand_in = provider.stand_in(settings)
-    if transport is None and url is None and stand_in is not None:
-        transport = stand_in.transport
-    redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
-    params, headers = _credentials(provider.key, key)
-    with ExitStack() as stack:
-        stack.enter_context(_quiet_urls(redaction))
-        client = httpx.Client(params=params, headers=headers, timeout=_TIMEOUT, transport=transport)
-        yield Source(
-            provider=provider,
-            series=provider.series(settings.stocks_series),
-            is_default_series=settings.stocks_series is None,
-            client=stack.enter_context(client),
-            url=url or provider.url,
-            budget=budget,
-            redaction=redaction,
-            clock=clock if stand_in is None else lambda: stand_in.now,
-            symbols=None if stand_in is None else stand_in.symbols,
-            sleep=sleep,
-        )
