@@ -25,7 +25,6 @@ from argodbt.results import (
     node_results,
     of_sources,
     read_results,
-    required_results,
     without_result,
 )
 from argodbt.tasks import below, run_task, selection, still_to_do
@@ -114,8 +113,6 @@ def test_age_of_a_source_is_told_in_hours() -> None:
 
 def test_file_that_is_no_artifact_is_refused(tmp_path: Path) -> None:
     assert read_results(tmp_path) is None
-    with pytest.raises(ConfigError, match="wrote no"):
-        required_results(tmp_path)
     for wrong in ("{", "[]", '{"results": 1}'):
         (tmp_path / "run_results.json").write_text(wrong)
         with pytest.raises(ConfigError, match="run_results"):

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+
 from stocks.embedded import EmbeddedPostgres
 
 FILES = {

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from tests.instance import Instance
 
+from argodbt.results import without_result
 from stocks.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
@@ -140,6 +141,26 @@ def test_task_of_an_overtaken_build_refuses_to_write(pods: Pods) -> None:
     assert pods.pod("prepare", str(uuid.uuid4()), f"--selection={pods.store / 'newer.json'}") == 0
     assert pods.pod("task", str(uuid.uuid4()), "stocks", selection, f"--results={pods.store / 'x'}") == 78
     assert "another build of gold has begun" in pods.said
+
+
+def test_finish_that_has_noted_the_passing_fault_of_a_task_is_not_run_again(pods: Pods) -> None:
+    run, selection = str(uuid.uuid4()), f"--selection={pods.store / 'lost.json'}"
+    assert pods.pod("prepare", run, selection) == 0
+    lost = without_result(["model.stocks.dim_date"], "server closed the connection unexpectedly")
+    part = {"metadata": {}, "results": [lost[0] | {"status": "error"}]}
+    (folder := pods.store / "lost" / "tasks" / "dim-date").mkdir(parents=True)
+    (folder / "run_results.json").write_text(json.dumps(part))
+    for _ in range(2):
+        finish = ("finish", run, selection, f"--parts={folder.parent}", f"--results={pods.store / 'lost'}")
+        assert pods.pod(*finish) == 1
+        assert "server closed the connection" in pods.said
+    assert pods.instance.query(f"select step, exit_code from ops.step where run_id = '{run}' order by 1") == [
+        "gold,1",
+        "prepare,0",
+    ]
+    assert pods.instance.query(
+        "select message like '%dim_date%' from ops.gold_build order by build_id desc limit 1"
+    ) == ["True"]
 
 
 def test_workflow_of_another_state_of_the_project_refuses(pods: Pods) -> None:

@@ -20,6 +20,7 @@ from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.load import Load, LoadCounts, load, load_company, pending, refusals, reload
 from stocks.warehouse.migrate import migrate
+from stocks.warehouse.sources import write_sources
 
 NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
 MONDAY = date(2024, 5, 13)
@@ -48,6 +49,7 @@ def made(
     interval: str = "daily",
     rejects: Iterable[tuple[str, str, str, str]] = (),
     refused: str = "",
+    source: str = "sample",
 ) -> Load:
     """An object that was observed `at` hours after noon, as if it had been parsed."""
     daily = interval == "daily"
@@ -55,7 +57,7 @@ def made(
         area="series",
         symbol=symbol,
         endpoint="TIME_SERIES_DAILY_ADJUSTED" if daily else "TIME_SERIES_WEEKLY_ADJUSTED",
-        source="sample",
+        source=source,
         observed_at=NOON + timedelta(hours=at),
         sha256=f"{next(_serial):064x}",
     )
@@ -80,7 +82,8 @@ def warehouse(database: Warehouse) -> Warehouse:
     """An empty one, in place of the database of its own that other tests get."""
     with database.connect(Role.OWNER) as connection:
         connection.execute(
-            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object"
+            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object,"
+            " ops.source_series"
         )
     return database
 
@@ -203,6 +206,28 @@ class TestCounts:
         for other in (made(bar(THURSDAY), at=1, interval="weekly"), made(bar(THURSDAY), at=1, symbol="AAPL")):
             assert load(connection, other) == LoadCounts(inserted=1)
         assert connection.execute("select count(*) from silver.price_bar").fetchone() == (3,)
+
+    def test_sources_are_apart(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY), bar(FRIDAY, final=False), at=5))
+        other = made(bar(MONDAY, 11), bar(TUESDAY, 12, final=False), source="tiingo")
+        assert load(connection, other) == LoadCounts(inserted=2)
+        assert status(connection, other) == "loaded"  # what another source told later supersedes nothing
+        later = made(bar(MONDAY, 11), bar(TUESDAY, 13), at=6, source="tiingo")
+        assert load(connection, later) == LoadCounts(replaced=1, unchanged=1)
+        load(connection, made(at=7, refused="Wrong.", source="tiingo"))
+        assert refusals(connection, "IBM") == {"tiingo": "Wrong."}
+        bars = "select source, price_date, close from silver.price_bar order by 1, 2"
+        held = [("sample", MONDAY, 10), ("sample", FRIDAY, 10), ("tiingo", MONDAY, 11), ("tiingo", TUESDAY, 13)]
+        assert connection.execute(bars).fetchall() == held
+        load(connection, made(bar(MONDAY, 22), bar(TUESDAY, 13), at=8, source="tiingo"))
+        assert connection.execute("select source, bars_changed from silver.restatement").fetchall() == [("tiingo", 1)]
+
+    def test_refusal_of_a_source_that_is_in_force_no_more_is_not_told(self, connection: Connection) -> None:
+        load(connection, made(refused="Wrong.", source="tiingo"))
+        write_sources(connection, ["tiingo"])
+        assert refusals(connection, "IBM") == {"tiingo": "Wrong."}
+        write_sources(connection, ["sample"])
+        assert refusals(connection, "IBM") == {}
 
     def test_rejects_are_kept_and_counted(self, connection: Connection) -> None:
         rejects = [("2024-05-11", "not_a_session", "closed", '{"1. open": "1"}'), ("x", "unparsable_date", "no", "[]")]

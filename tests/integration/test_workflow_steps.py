@@ -54,8 +54,7 @@ def test_steps_share_a_run_which_the_report_ends(instance: Instance, tmp_path: P
 
 
 def test_plan_that_fails_is_all_that_a_report_names(instance: Instance) -> None:
-    keyless = {"STOCKS_SOURCE": "alphavantage"}
-    assert instance.stocks("plan", "--run-id", RUN, **keyless).returncode == 78
+    assert instance.stocks("plan", "--run-id", RUN, STOCKS_SOURCE="quandl").returncode == 78
     assert report(instance) == (78, [("plan", "")])
 
 

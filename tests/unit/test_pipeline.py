@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.sources import open_source
+from tests.tiingo import HOUR, MONTH, TiingoApi, TiingoTransport
+from tests.tiingo import KEY as TIINGO_KEY
 
 from stocks.bronze import Bronze, ObjectKey
 from stocks.bronze.extract import batches, extract, plan
@@ -26,7 +28,7 @@ from stocks.errors import (
     UnknownSymbol,
 )
 from stocks.outcome import Outcome
-from stocks.providers import Answer, Endpoint, Source
+from stocks.providers import Answer, Endpoint, Source, Unlimited, open_sources
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
 from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.settings import Settings
@@ -94,6 +96,7 @@ class Listener:
     def __init__(self) -> None:
         self.begun: dict[str, int] = {}
         self.heard: list[tuple[str, int, str]] = []
+        self.said: list[str] = []
 
     def begin(self, stage: str, total: int) -> None:
         self.begun[stage] = total
@@ -102,7 +105,7 @@ class Listener:
         self.heard.append((stage, done, label))
 
     def say(self, message: str) -> None:
-        raise AssertionError(message)
+        self.said.append(message)
 
 
 class FullStore(FolderStore):
@@ -290,6 +293,91 @@ class TestExtract:
         provider.now = datetime(2024, 6, 14, 23, tzinfo=UTC)
         fetch(provider, bronze, "IBM", overview=True)
         assert len(provider.asked) == 5
+
+
+class TestSeveralSources:
+    """Alpha Vantage and Tiingo side by side."""
+
+    @contextmanager
+    def opened(self, *replies: bytes, api: TiingoApi | None = None) -> Iterator[list[Source]]:
+        """Both, Tiingo first; Alpha Vantage gives the replies, the last one for ever."""
+        left, tiingo = list(replies), TiingoTransport(api or TiingoApi())
+        settings = Settings(
+            _env_file=None,
+            stocks_source="tiingo,alphavantage",
+            alphavantage_api_key="a-key-of-a-test",
+            tiingo_api_key=TIINGO_KEY,
+        )
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            if "tiingo" in request.url.host:
+                return tiingo.handle_request(request)
+            return httpx.Response(200, content=left.pop(0) if len(left) > 1 else left[0])
+
+        with open_sources(
+            settings,
+            lambda _: Unlimited(),
+            transport=httpx.MockTransport(answer),
+            clock=lambda: MONDAY_EVENING,
+            sleep=lambda _: None,
+        ) as sources:
+            yield sources
+
+    WEEKLY = body("IBM", {FRIDAY: 10}).replace(b"Time Series (Daily)", b"Weekly Adjusted Time Series")
+
+    def test_each_is_asked_for_its_own_series(self, bronze: Bronze) -> None:
+        listener = Listener()
+        with self.opened(self.WEEKLY) as sources:
+            outcome = extract(sources, bronze, ["IBM"], report=listener)
+        assert outcome.done == {"IBM (tiingo)": "new answer", "IBM (alphavantage)": "new answer"}
+        assert {(key.source, key.endpoint) for key in bronze.objects("IBM")} == {
+            ("tiingo", "DAILY_PRICES"),
+            ("alphavantage", "TIME_SERIES_WEEKLY_ADJUSTED"),
+        }
+        assert [message for message in listener.said if "weekly" in message] == listener.said
+        assert len(listener.said) == 1
+
+    @pytest.mark.parametrize(("text", "asked"), [(HOUR, 1), ("", 2), ('{"detail": "Invalid token."}', 1), (MONTH, 2)])
+    def test_what_stops_one_does_not_stop_the_other(self, text: str, asked: int, bronze: Bronze) -> None:
+        api = TiingoApi(text=text)
+        with self.opened(self.WEEKLY, self.WEEKLY.replace(b"IBM", b"MSFT"), api=api) as sources:
+            outcome = extract(sources, bronze, ["IBM", "MSFT"], report=Listener())
+        assert len(api.asked) == asked
+        if text:
+            assert list(outcome.errors) == ["IBM (tiingo)", "MSFT (tiingo)"]
+        assert {"IBM (alphavantage)", "MSFT (alphavantage)"} <= set(outcome.done)
+
+    def test_a_symbol_is_asked_of_those_that_may_have_it(self, bronze: Bronze) -> None:
+        api = TiingoApi()
+        with self.opened(self.WEEKLY.replace(b"IBM", b"TSCO.LON"), api=api) as sources:
+            assert {"IBM", "TSCO.LON", "SHOP.TRT"} <= set(plan(sources))
+            outcome = extract(sources, bronze, ["TSCO.LON"], report=Listener())
+        assert api.asked == []
+        assert outcome.done == {"TSCO.LON (alphavantage)": "new answer"}
+        assert outcome.errors == {}
+
+    def test_bars_of_both_are_in_silver(self, bronze: Bronze, warehouse: Warehouse) -> None:
+        with self.opened(self.WEEKLY) as sources:
+            extract(sources, bronze, ["IBM"], report=Listener())
+        normalize(bronze, warehouse, ["IBM"], report=Listener())
+        statement = "select source, interval, count(*) from silver.price_bar group by 1, 2 order by 1"
+        with warehouse.connect(Role.READER) as connection:
+            held = connection.execute(statement).fetchall()
+            assert held == [("alphavantage", "weekly", 1), ("tiingo", "daily", 3270)]
+        replay(bronze, warehouse, ["IBM"], as_of=None, report=Listener())
+        with warehouse.connect(Role.READER) as connection:
+            assert connection.execute(statement).fetchall() == held
+
+    def test_answers_of_a_source_that_is_known_no_more_are_named_and_stay(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        gone = Answer(source="quandl", endpoint=DAILY, symbol="IBM", observed_at=MONDAY_EVENING, body=b"{}")
+        bronze.put(gone)
+        outcome = normalize(bronze, warehouse, ["IBM"], report=Listener())
+        assert "quandl" in outcome.errors["IBM"].message
+        assert len(bars(warehouse)) == 1
+        assert "IBM" in normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
 
 
 class TestNormalize:

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from types import FrameType
@@ -57,17 +56,6 @@ app = typer.Typer(
 )
 
 
-class Format(StrEnum):
-    """How a graph is written."""
-
-    YAML = "yaml"
-    """A WorkflowTemplate with all granularities."""
-    MERMAID = "mermaid"
-    """A picture."""
-    JSON = "json"
-    """Tasks and edges."""
-
-
 OfManifest = Annotated[
     Path | None, typer.Option("--manifest", help="dbt's manifest.json (default: target/manifest.json of the project).")
 ]
@@ -108,8 +96,8 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 def graph(
     manifest: OfManifest = None,
     fmt: Annotated[
-        Format, typer.Option("--format", help="A WorkflowTemplate, a picture, or tasks and edges.")
-    ] = Format.YAML,
+        str, typer.Option("--format", help="yaml (a WorkflowTemplate), mermaid (a picture) or json (tasks and edges).")
+    ] = "yaml",
     granularity: Annotated[
         Granularity, typer.Option(help="For mermaid and json; the WorkflowTemplate has all three.")
     ] = Granularity.MODEL,
@@ -127,11 +115,11 @@ def graph(
 
     found = _manifest(manifest)
     match fmt:
-        case Format.JSON:
+        case "json":
             print(drawing.as_json(graph_of(found, granularity)))
-        case Format.MERMAID:
+        case "mermaid":
             print(drawing.as_mermaid(graph_of(found, granularity).reduced(), found))
-        case Format.YAML:
+        case "yaml":
             try:
                 from argodbt.templates import DbtPods, template_of
             except ImportError as error:
@@ -141,6 +129,8 @@ def graph(
                 ) from error
             pods = DbtPods.of_project(found, name=name, image=image, secrets=secret, hooks=hooks)
             print(template_of(found, pods, namespace=namespace, service_account=service_account), end="")
+        case _:
+            raise ConfigError(f"There is no format {fmt!r}.", hint="Choose yaml, mermaid or json.")
 
 
 @app.command()

@@ -148,16 +148,6 @@ class _DependsOn(msgspec.Struct):
     nodes: list[str] = []
 
 
-class _Period(msgspec.Struct):
-    count: int | None = None
-    period: str | None = None
-
-
-class _Freshness(msgspec.Struct):
-    warn_after: _Period | None = None
-    error_after: _Period | None = None
-
-
 class _Config(msgspec.Struct):
     enabled: bool | None = True
     materialized: str | None = None
@@ -177,7 +167,7 @@ class _Entry(msgspec.Struct):
     depends_on: _DependsOn | None = None
     config: _Config | None = None
     meta: dict[str, Any] | None = None
-    freshness: msgspec.Raw = msgspec.Raw(b"null")  # a model's has another shape than a source's
+    freshness: dict[str, Any] | None = None
 
 
 class _File(msgspec.Struct):
@@ -240,7 +230,8 @@ def _node(entry: _Entry) -> Node:
         parents=parents,
         severity=(config.severity or "error").lower(),
         tested=_tested(entry),
-        has_freshness=entry.resource_type == "source" and _has_freshness(entry.freshness),
+        # A model's freshness has another shape than a source's.
+        has_freshness=entry.resource_type == "source" and _has_freshness(entry.freshness or {}),
         pod=_pod(entry, {**(entry.meta or {}), **(config.meta or {})}),
     )
 
@@ -253,10 +244,9 @@ def _tested(entry: _Entry) -> str:
     return tested.split(".")[2] if tested else ""
 
 
-def _has_freshness(raw: msgspec.Raw) -> bool:
-    freshness = msgspec.json.decode(raw, type=_Freshness | None)
-    periods = (freshness.warn_after, freshness.error_after) if freshness else ()
-    return any(period is not None and period.count is not None and period.period is not None for period in periods)
+def _has_freshness(freshness: Mapping[str, Any]) -> bool:
+    periods = (freshness.get(age) or {} for age in ("warn_after", "error_after"))
+    return any(None not in (period.get("count"), period.get("period")) for period in periods)
 
 
 def _pod(entry: _Entry, meta: Mapping[str, Any]) -> PodConfig:

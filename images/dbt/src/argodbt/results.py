@@ -88,17 +88,6 @@ def read_results(folder: Path) -> RunResults | None:
     return found
 
 
-def required_results(folder: Path) -> RunResults:
-    """The run_results.json in a folder where dbt must have written it.
-
-    Raises:
-        ConfigError: It did not.
-    """
-    if (found := read_results(folder)) is None:
-        raise ConfigError(f"dbt wrote no {RUN_RESULTS} to {folder}.")
-    return found
-
-
 def merged(parts: Iterable[RunResults]) -> RunResults:
     """One artifact from several: of a node the last part's result counts; the metadata are the last part's."""
     whole: RunResults = {"metadata": {}, "results": [], "elapsed_time": 0.0, "args": {}}

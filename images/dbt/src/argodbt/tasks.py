@@ -13,8 +13,9 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from argodbt.dbt import Dbt
+from argodbt.errors import ConfigError
 from argodbt.manifest import Manifest, Node
-from argodbt.results import RUN_RESULTS, RunResults, done, merged, of_sources, required_results, without_result
+from argodbt.results import RUN_RESULTS, RunResults, done, merged, of_sources, read_results, without_result
 
 
 def run_task(
@@ -57,7 +58,9 @@ def run_task(
         left_out = built & below(manifest, stale)
         if built - left_out:
             dbt.run("build", *selection(manifest, built - left_out), *options)
-            parts.append(required_results(dbt.target))
+            if (built_now := read_results(dbt.target)) is None:
+                raise ConfigError(f"dbt wrote no {RUN_RESULTS} to {dbt.target}.")
+            parts.append(built_now)
         if left_out:
             parts.append({**parts[-1], "results": without_result(left_out, "behind a source that is too old")})
         whole = merged(parts)

@@ -75,7 +75,9 @@ def extract(
         asked = [source for source in sources if source.has(symbol)]
         if not asked:
             names = " and ".join(source.provider.title for source in sources)
-            outcome.errors[symbol] = UnknownSymbol(f"{symbol}: no symbol of {names}; it was not asked for.")
+            outcome.errors[symbol] = UnknownSymbol(
+                f"{symbol}: the provider does not know the symbol, and was not asked: {names}."
+            )
         for source in asked:
             label = symbol if len(sources) == 1 else f"{symbol} ({source.name})"
             try:

@@ -14,9 +14,8 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -49,8 +48,7 @@ alter schema gold_before rename to gold_next;
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class Build:
+class Build(NamedTuple):
     """A row of ops.gold_build."""
 
     build_id: int
@@ -178,10 +176,9 @@ class Books(Hooks):
 
     def publish(self, ticket: Ticket) -> None:
         """Makes a build gold. A second call changes nothing: the schemas would swap back."""
-        connection = self._connection
-        with connection.transaction():
+        with self._connection.transaction():
             # What tests found that a build of a selection did not run again holds for the rows that were taken over.
-            connection.execute(
+            self._connection.execute(
                 """
                 insert into ops.data_quality (build_id, rule, model, severity, status, failures, message, checked_at)
                 select %s, rule, model, severity, status, failures, message, checked_at
@@ -190,7 +187,7 @@ class Books(Hooks):
                 """,
                 [ticket[_BUILD], ticket[_BASE]],
             )
-            made = connection.execute(
+            made = self._connection.execute(
                 """
                 update ops.gold_build set finished_at = now(), published_at = now(), message = null
                 where build_id = %s and published_at is null
@@ -198,7 +195,7 @@ class Books(Hooks):
                 [ticket[_BUILD]],
             )
             if made.rowcount:
-                connection.execute(_PUBLISH)
+                self._connection.execute(_PUBLISH)
 
     @property
     def _connection(self) -> Connection:
@@ -292,9 +289,7 @@ def _last_build(connection: Connection, *, published: bool = False) -> Build | N
         """,
         [published],
     ).fetchone()
-    if row is None:
-        return None
-    return Build(build_id=row[0], load_id=row[1], fingerprint=row[2], is_published=row[3])
+    return Build(*row) if row else None
 
 
 def _base(connection: Connection, selection: Selection, left: Leftover | None) -> Build:
@@ -304,7 +299,12 @@ def _base(connection: Connection, selection: Selection, left: Leftover | None) -
         if published is None:
             raise ConfigError("No gold was ever published: a selection has nothing around it.", hint="Build all first.")
         return published
-    if last is None or left is None or not _fits(connection, left.ticket.get(_BUILD), last):
+    left_by = None if left is None else left.ticket.get(_BUILD)
+    # What the last run left tells of the last build; or of another, if both are published: then nothing is undone.
+    known = connection.execute(
+        "select published_at is not null from ops.gold_build where build_id = %s", [left_by]
+    ).fetchone()
+    if last is None or left is None or not (left_by == last.build_id or (last.is_published and known == (True,))):
         raise ConfigError(
             "The state in the store is not that of the last build: it was stopped before it could write it.",
             hint="Submit without select.",
@@ -316,16 +316,6 @@ def _base(connection: Connection, selection: Selection, left: Leftover | None) -
             hint="Select them too: 1+result:fail+ 1+result:error+ result:skipped+",
         )
     return last
-
-
-def _fits(connection: Connection, left_by: int | None, last: Build) -> bool:
-    """Whether what the last run left tells of the last build, or both are published: then nothing is undone."""
-    if left_by == last.build_id:
-        return True
-    row = connection.execute(
-        "select published_at is not null from ops.gold_build where build_id = %s", [left_by]
-    ).fetchone()
-    return last.is_published and row == (True,)
 
 
 def _copy_published(connection: Connection) -> None:

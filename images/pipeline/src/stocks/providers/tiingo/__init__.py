@@ -95,7 +95,7 @@ class Tiingo(Provider):
         if refusal := self.refusal(200, body, endpoint, symbol):
             raise refusal
         if not body.strip() or (body.lstrip().startswith(b"{") and not body.rstrip().endswith(b"}")):
-            raise ProviderUnavailable(f"{symbol}: the answer breaks off after {len(body)} bytes.", body=body)
+            raise _cut_off(symbol, body)
         raise MalformedPayload(
             f"{symbol}: Tiingo answered with neither prices nor a known text: {excerpt(body)!r}.",
             hint="The body is in quarantine.",
@@ -120,14 +120,16 @@ class Tiingo(Provider):
         """Returns for a list that has members."""
         try:
             rows = msgspec.json.decode(body, type=list[msgspec.Raw])
-        except (ValueError, RecursionError) as error:
-            if "truncated" in str(error):
-                raise ProviderUnavailable(
-                    f"{symbol}: the answer breaks off after {len(body)} bytes.", body=body
-                ) from None
+        except (ValueError, RecursionError):
+            if not body.rstrip().endswith(b"]"):
+                raise _cut_off(symbol, body) from None
             raise MalformedPayload(f"{symbol}: the answer to {endpoint.name} is no JSON.", body=body) from None
         if not rows:
             raise UnknownSymbol(f"{symbol}: Tiingo has no prices.", body=body)
+
+
+def _cut_off(symbol: str, body: bytes) -> ProviderUnavailable:
+    return ProviderUnavailable(f"{symbol}: the answer breaks off after {len(body)} bytes.", body=body)
 
 
 def _text(body: bytes) -> str:
