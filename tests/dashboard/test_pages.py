@@ -213,7 +213,8 @@ def test_late_refused_and_restated_data_are_shown(open_page: OpenPage, gold_copy
         "update gold.mart_stock_summary set is_stale = true, expected_last_date = '2013-03-04' where symbol = 'IBM'",
         "insert into silver.rejected_bar values ('k', 'IBM', 'daily', '2013-03-04', 'high_below_low', 'high 1 < low 2',"
         " '{}', now(), 'sample')",
-        "insert into silver.restatement values ('IBM', 'daily', now(), 7, '2013-01-02', '2013-02-01', 0.5, 'k', 'sample')",
+        "insert into silver.restatement values ('IBM', 'daily', now(), 7, '2013-01-02', '2013-02-01', 0.5, 'k',"
+        " 'sample')",
         "insert into ops.api_budget values ('alphavantage:1a2b', '2026-11-20', 25, now(), now())",
     )
     app = open_page(gold_copy.reader, "health")
