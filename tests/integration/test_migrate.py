@@ -208,3 +208,35 @@ def test_owners_login_is_narrowed_to_the_role_asked_for(role: Role, shared: Ware
         assert connection.execute("select current_user").fetchone() == (role.value,)
         connection.execute("reset role")
         assert connection.execute("select current_user").fetchone() == (role.value,)
+
+
+def test_rows_of_one_source_become_rows_of_that_source(empty: Warehouse) -> None:
+    """A warehouse of the version before, with rows in it."""
+    first, *rest = migrations()
+    key = "series/IBM/TIME_SERIES_DAILY_ADJUSTED/sample/20240517T120000Z-" + "0" * 64 + ".json.gz"
+    with empty.connect(Role.OWNER) as connection:
+        connection.execute(first.statements.encode())
+        connection.execute(
+            "insert into silver.price_bar values"
+            " ('IBM', 'daily', '2024-05-13', 1, 1, 1, 1, 1, 9, 0, 1, true, 'sample', %(key)s, now())",
+            {"key": key},
+        )
+        connection.execute(
+            "insert into silver.rejected_bar values (%(key)s, 'IBM', 'daily', 'x', 'rule', 'why', '{}', now())",
+            {"key": key},
+        )
+        connection.execute(
+            "insert into silver.restatement values"
+            " ('IBM', 'daily', now(), 1, '2024-05-13', '2024-05-13', 0.5, %(key)s)",
+            {"key": key},
+        )
+        for migration in rest:
+            connection.execute(migration.statements.encode())
+        for table in ("price_bar", "rejected_bar", "restatement"):
+            query = f"select source from silver.{table}"
+            assert connection.execute(query.encode()).fetchall() == [("sample",)]
+        connection.execute(
+            "insert into silver.price_bar values"
+            " ('IBM', 'daily', '2024-05-13', 1, 1, 1, 1, 1, 9, 0, 1, true, 'tiingo', %(key)s, now())",
+            {"key": key},
+        )

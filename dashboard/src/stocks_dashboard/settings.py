@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pydantic import PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from stocks_dashboard.errors import SettingsWrong
 
@@ -11,10 +11,12 @@ from stocks_dashboard.errors import SettingsWrong
 class Settings(BaseSettings):
     """Settings of the dashboard; each field's name in capitals is its variable."""
 
+    model_config = SettingsConfigDict(env_ignore_empty=True)
+
     stocks_warehouse_url: SecretStr
     """postgresql://user:password@host:port/database, of a login that may only read."""
-    stocks_requests_per_day: PositiveInt = 25
-    """The provider's daily quota, which the health page compares with what was used."""
+    stocks_requests_per_day: PositiveInt | None = None
+    """The requests that a key may make in a day, which the health page compares with what was used."""
 
 
 def load_settings() -> Settings:

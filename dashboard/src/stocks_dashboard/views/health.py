@@ -79,6 +79,8 @@ def page() -> None:
             },
             "late",
         )
+    quota = load_settings().stocks_requests_per_day
+    used = st.column_config.NumberColumn("Used", format="%d")
     with right:
         _part(
             "Requests to the provider",
@@ -87,9 +89,7 @@ def page() -> None:
             {
                 "day": st.column_config.DateColumn("Day"),
                 "budget_key": st.column_config.TextColumn("Provider and key", help="A fingerprint, never the key"),
-                "used": st.column_config.ProgressColumn(
-                    "Used", format="%d", min_value=0, max_value=load_settings().stocks_requests_per_day
-                ),
+                "used": st.column_config.ProgressColumn("Used", format="%d", max_value=quota) if quota else used,
                 "exhausted_at": st.column_config.DatetimeColumn("Quota spent", format=_WHEN),
             },
             "requests",
@@ -115,8 +115,8 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
         failing = findings.filter(pl.col("failures") > 0)
         tile("Rules that found rows", f"{failing.height} of {findings.height}")
         quota = load_settings().stocks_requests_per_day
-        used = budget["used"][0] if not budget.is_empty() else 0
-        tile("Requests, latest day", f"{used} of {quota}" if not budget.is_empty() else "—")
+        used = "—" if budget.is_empty() else budget["used"][0]
+        tile("Requests, latest day", f"{used} of {quota}" if quota and not budget.is_empty() else f"{used}")
     if not builds.is_empty() and builds["published_at"][0] is None and builds["message"][0]:
         st.error(
             "The latest build of gold failed; the one before it is shown everywhere here.", icon=":material/error:"

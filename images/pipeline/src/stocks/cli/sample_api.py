@@ -26,19 +26,17 @@ def sample_api(
 
     Point STOCKS_PROVIDER_URL at it. `--answer list` names the answers of the catalogue.
     """
-    from stocks.providers.sample.api import Faults, serve
+    from stocks.providers.sample.api import Faults, SampleApi
     from stocks.providers.sample.data import Sample
 
     faults = Faults(answer=answer, cut_off=cut_off, delay=delay, every=every, after=after)
     day = _day(as_of) if as_of else load_settings().stocks_sample_as_of
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how a server is meant to end
-        serve(
-            sample=Sample(day),
-            faults=faults,
-            host=host,
-            port=port,
-            on_ready=lambda url: print(f"Serving the sample: STOCKS_PROVIDER_URL={url}", flush=True),
-        )
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # Ctrl-C is how a server is meant to end
+        SampleApi(Sample(day), faults, host=host, port=port) as api,
+    ):
+        print(f"Serving the sample: STOCKS_PROVIDER_URL={api.url}", flush=True)
+        api.serve_forever()
 
 
 def _day(text: str) -> date:

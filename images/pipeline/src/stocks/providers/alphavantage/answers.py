@@ -8,7 +8,7 @@ series first, then the field that holds a text, then the text itself by phrases 
 from __future__ import annotations
 
 import re
-from enum import Enum, auto
+from collections.abc import Callable
 
 import msgspec
 
@@ -37,60 +37,88 @@ SERIES_KEYS = {DAILY: "Time Series (Daily)", WEEKLY: "Weekly Adjusted Time Serie
 """The top-level key under which an endpoint's answer holds its series."""
 
 _MINUTE_WAIT = 60.0
-
 _HAS_MEMBER = re.compile(rb"\s*\{\s*[^\s}]")
 _NO_VALUE = re.compile(rb"\s*(?:\{\s*\}|null)\s*")
 
-
-class _Refusal(Enum):
-    """Why the provider gives no data, as its text says."""
-
-    SYMBOL = auto()
-    FUNCTION = auto()
-    KEY = auto()
-    NOT_ENTITLED = auto()
-    DAILY_QUOTA = auto()
-    BURST = auto()
-    PREMIUM_BURST = auto()
-    MINUTE = auto()
-    UNKNOWN = auto()
+_Refusal = Callable[[str, Endpoint, bytes], StocksError]
+"""An error from the symbol, what was asked for, and the body."""
 
 
-_ERROR_TEXTS = (
-    (_Refusal.KEY, re.compile(r"apikey|is invalid or missing", re.IGNORECASE)),
-    (_Refusal.FUNCTION, re.compile(r"API function .*does not exist", re.IGNORECASE | re.DOTALL)),
-    (_Refusal.SYMBOL, re.compile("")),
-)
-_INFORMATION_TEXTS = tuple(
-    (refusal, re.compile(pattern, re.IGNORECASE | re.DOTALL))
-    for refusal, pattern in (
-        (_Refusal.NOT_ENTITLED, r"is a premium (endpoint|feature)"),
-        (_Refusal.DAILY_QUOTA, r"(detected your API key|standard API rate limit).*per day"),
-        (_Refusal.PREMIUM_BURST, r"burst pattern"),
-        (_Refusal.BURST, r"per second|sparingly"),
-        (_Refusal.MINUTE, r"per minute|minute-level|call frequency"),
-        (_Refusal.KEY, r"apikey|is invalid or missing|\bdemo\b"),
-        (_Refusal.UNKNOWN, ""),
+def _unknown_symbol(symbol: str, endpoint: Endpoint, body: bytes) -> StocksError:
+    return UnknownSymbol(
+        f"{symbol}: the provider does not know the symbol ({endpoint.name}).",
+        hint="Symbols look like IBM, BRK-B, TSCO.LON, SHOP.TRT.",
+        body=body,
     )
+
+
+def _unknown_function(_: str, endpoint: Endpoint, body: bytes) -> StocksError:
+    return ConfigError(
+        f"The provider does not know the function {endpoint.name}.",
+        hint="Does STOCKS_PROVIDER_URL name Alpha Vantage or `stocks sample-api`?",
+        body=body,
+    )
+
+
+def _key_rejected(_: str, __: Endpoint, body: bytes) -> StocksError:
+    return KeyRejected("The provider does not accept the API key.", hint=KEY_HINT, body=body)
+
+
+def _not_entitled(_: str, endpoint: Endpoint, body: bytes) -> StocksError:
+    return NotEntitled(
+        f"The API key's plan does not include {endpoint.name}.",
+        hint="A free key is entitled to the weekly series: set STOCKS_SERIES=weekly_adjusted.",
+        body=body,
+    )
+
+
+def _quota_spent(_: str, __: Endpoint, body: bytes) -> StocksError:
+    return QuotaSpent(
+        "The provider's quota of requests for the day is spent.",
+        hint="The next scheduled run goes on from here.",
+        body=body,
+    )
+
+
+def _throttled(span: str, wait: float, *, or_spent: bool = False) -> _Refusal:
+    return lambda _, __, body: Throttled(
+        f"Too many requests within a {span}.", body=body, retry_after=wait, or_spent=or_spent
+    )
+
+
+_ERROR_TEXTS: tuple[tuple[str, _Refusal], ...] = (
+    (r"apikey|is invalid or missing", _key_rejected),
+    (r"API function .*does not exist", _unknown_function),
+    ("", _unknown_symbol),
 )
-_TEXTS = {
+_INFORMATION_TEXTS: tuple[tuple[str, _Refusal], ...] = (
+    (r"is a premium (endpoint|feature)", _not_entitled),
+    (r"(detected your API key|standard API rate limit).*per day", _quota_spent),
+    (r"burst pattern", _throttled("second", BURST_WAIT)),
+    # The free key's limit has been seen where the day's quota was spent, although requests were spread out.
+    (r"per second|sparingly", _throttled("second", BURST_WAIT, or_spent=True)),
+    (r"per minute|minute-level|call frequency", _throttled("minute", _MINUTE_WAIT)),
+    (r"apikey|is invalid or missing|\bdemo\b", _key_rejected),
+)
+_FIELDS = {
     "Error Message": _ERROR_TEXTS,
     "Information": _INFORMATION_TEXTS,
     "Note": _INFORMATION_TEXTS,
     "message": _INFORMATION_TEXTS,
 }
+"""Where a text stands, and what it says by the first phrase that is found in it."""
 
 
 def check_answer(body: bytes, endpoint: Endpoint, symbol: str) -> None:
     """As `Provider.check`."""
     document = _decode(body, endpoint, symbol)
-    if _holds_data(document, endpoint):
+    data = document.get(SERIES_KEYS.get(endpoint, "Symbol"))
+    if data is not None and (_HAS_MEMBER.match(memoryview(data)) if endpoint in SERIES_KEYS else _text(data)):
         return
-    refusal, text = _refusal(document)
-    if refusal:
-        raise _error(refusal, text, endpoint, symbol, body)
-    data = document.get(_data_key(endpoint))
-    if (data is None and all(map(_is_empty, document.values()))) or (data is not None and _is_empty(data)):
+    for field, texts in _FIELDS.items():
+        if text := _text(document.get(field)):
+            raise _refusal(text, texts, symbol, endpoint, body)
+    if all(map(_is_empty, document.values() if data is None else [data])):
         raise UnknownSymbol(f"{symbol}: the provider has no data ({endpoint.name}).", body=body)
     raise MalformedPayload(
         f"{symbol}: the answer to {endpoint.name} holds neither data nor a known error; its keys: "
@@ -119,80 +147,27 @@ def _decode(body: bytes, endpoint: Endpoint, symbol: str) -> dict[str, msgspec.R
     )
 
 
-def _data_key(endpoint: Endpoint) -> str:
-    return SERIES_KEYS.get(endpoint, "Symbol")
-
-
-def _holds_data(document: dict[str, msgspec.Raw], endpoint: Endpoint) -> bool:
-    data = document.get(_data_key(endpoint))
-    if data is None:
-        return False
-    if endpoint not in SERIES_KEYS:
-        return bool(_text(data))
-    return _HAS_MEMBER.match(memoryview(data)) is not None
+def _refusal(
+    text: str, texts: tuple[tuple[str, _Refusal], ...], symbol: str, endpoint: Endpoint, body: bytes
+) -> StocksError:
+    """What a text says."""
+    for phrase, error in texts:
+        if re.search(phrase, text, re.IGNORECASE | re.DOTALL):
+            return error(symbol, endpoint, body)
+    return MalformedPayload(
+        f"{symbol}: the provider answered {endpoint.name} with an unknown text: {excerpt(text)!r}.",
+        hint="The body is in quarantine.",
+        body=body,
+    )
 
 
 def _is_empty(value: msgspec.Raw) -> bool:
     return _NO_VALUE.fullmatch(memoryview(value)) is not None
 
 
-def _text(value: msgspec.Raw) -> str:
+def _text(value: msgspec.Raw | None) -> str:
     """The value where it is a text, else an empty text."""
     try:
-        return msgspec.json.decode(value, type=str)
+        return "" if value is None else msgspec.json.decode(value, type=str)
     except ValueError:
         return ""
-
-
-def _refusal(document: dict[str, msgspec.Raw]) -> tuple[_Refusal | None, str]:
-    """Why there are no data, and the text that says so; None where no field holds one."""
-    for field, texts in _TEXTS.items():
-        if field in document and (text := _text(document[field])):
-            return next(refusal for refusal, pattern in texts if pattern.search(text)), text
-    return None, ""
-
-
-def _error(refusal: _Refusal, text: str, endpoint: Endpoint, symbol: str, body: bytes) -> StocksError:
-    match refusal:
-        case _Refusal.SYMBOL:
-            return UnknownSymbol(
-                f"{symbol}: the provider does not know the symbol ({endpoint.name}).",
-                hint="Symbols look like IBM, BRK-B, TSCO.LON, SHOP.TRT.",
-                body=body,
-            )
-        case _Refusal.FUNCTION:
-            return ConfigError(
-                f"The provider does not know the function {endpoint.name}.",
-                hint="Does STOCKS_PROVIDER_URL name Alpha Vantage or `stocks sample-api`?",
-                body=body,
-            )
-        case _Refusal.KEY:
-            return KeyRejected("The provider does not accept the API key.", hint=KEY_HINT, body=body)
-        case _Refusal.NOT_ENTITLED:
-            return NotEntitled(
-                f"The API key's plan does not include {endpoint.name}.",
-                hint="A free key is entitled to the weekly series: set STOCKS_SERIES=weekly_adjusted.",
-                body=body,
-            )
-        case _Refusal.DAILY_QUOTA:
-            return QuotaSpent(
-                "The provider's quota of requests for the day is spent.",
-                hint="The next scheduled run goes on from here.",
-                body=body,
-            )
-        case _Refusal.BURST | _Refusal.PREMIUM_BURST:
-            # The free key's limit has been seen where the day's quota was spent, although requests were spread out.
-            return Throttled(
-                "Too many requests within a second.",
-                body=body,
-                retry_after=BURST_WAIT,
-                or_spent=refusal is _Refusal.BURST,
-            )
-        case _Refusal.MINUTE:
-            return Throttled("Too many requests within a minute.", body=body, retry_after=_MINUTE_WAIT)
-        case _Refusal.UNKNOWN:
-            return MalformedPayload(
-                f"{symbol}: the provider answered {endpoint.name} with an unknown text: {excerpt(text)!r}.",
-                hint="The body is in quarantine.",
-                body=body,
-            )

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -150,28 +150,3 @@ def running(api: SampleApi) -> Iterator[str]:
         api.shutdown()
         thread.join()
         api.server_close()
-
-
-def serve(
-    *,
-    sample: Sample,
-    faults: Faults,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    on_ready: Callable[[str], object] = lambda _: None,
-) -> None:
-    """Answers requests until the process is interrupted.
-
-    Args:
-        sample: Gives the answers.
-        faults: What goes wrong.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
-        on_ready: Is told the URL once requests are answered.
-
-    Raises:
-        ConfigError: The address can't be listened on, or the sample's data are not installed.
-    """
-    with SampleApi(sample, faults, host=host, port=port) as api:
-        on_ready(api.url)
-        api.serve_forever()

@@ -60,20 +60,17 @@ class _History:
     lows: Sequence[float]
     closes: Sequence[float]
     volumes: Sequence[int]
-    actions: Actions
+    dividends: Sequence[float]
+    splits: Sequence[float]
 
     def until(self, day: date) -> _History:
         """What of it was known on a day."""
         n = bisect_right(self.days, day.isoformat())
-        return _History(
-            self.days[:n],
-            self.opens[:n],
-            self.highs[:n],
-            self.lows[:n],
-            self.closes[:n],
-            self.volumes[:n],
-            Actions(self.actions.dividends[:n], self.actions.splits[:n]),
-        )
+        return _History(**{name: column[:n] for name, column in vars(self).items()})
+
+    def adjusted(self) -> list[float]:
+        """Adjusted closes by the actions on these bars, those of the newest bar on its own basis."""
+        return adjusted_closes(self.closes, Actions(self.dividends, self.splits))
 
 
 @cache
@@ -92,15 +89,9 @@ def _history(symbol: str) -> _History:
             hint="Install the package with its extra: stocks[sample].",
         ) from None
     series = getattr(data, symbol)
-    return _History(
-        series["date"],
-        series["open"],
-        series["high"],
-        series["low"],
-        series["close"],
-        series["volume"],
-        recover_actions(series["close"], series["adj_close"]),
-    )
+    actions = recover_actions(series["close"], series["adj_close"])
+    prices = {f"{name}s": series[name] for name in ("open", "high", "low", "close", "volume")}
+    return _History(days=series["date"], **prices, dividends=actions.dividends, splits=actions.splits)
 
 
 class Sample:
@@ -177,7 +168,7 @@ def _json(document: object) -> bytes:
 
 
 def _daily(symbol: str, bars: _History, *, full: bool) -> dict[str, Row | dict[str, Row]]:
-    adjusted = adjusted_closes(bars.closes, bars.actions)
+    adjusted = bars.adjusted()
     count = len(bars.days) if full else min(_COMPACT, len(bars.days))
     return {
         "Meta Data": {
@@ -195,8 +186,8 @@ def _daily(symbol: str, bars: _History, *, full: bool) -> dict[str, Row | dict[s
                 "4. close": f"{bars.closes[t]:.4f}",
                 "5. adjusted close": repr(round(adjusted[t], _DECIMALS)),
                 "6. volume": str(bars.volumes[t]),
-                "7. dividend amount": f"{bars.actions.dividends[t]:.4f}",
-                "8. split coefficient": repr(bars.actions.splits[t]),
+                "7. dividend amount": f"{bars.dividends[t]:.4f}",
+                "8. split coefficient": repr(bars.splits[t]),
             }
             for t in reversed(range(len(bars.days) - count, len(bars.days)))
         },
@@ -205,7 +196,7 @@ def _daily(symbol: str, bars: _History, *, full: bool) -> dict[str, Row | dict[s
 
 def _weekly(symbol: str, bars: _History) -> dict[str, Row | dict[str, Row]]:
     """Weeks as the provider makes them: prices as traded, also across a split; dated by the last session."""
-    adjusted = adjusted_closes(bars.closes, bars.actions)
+    adjusted = bars.adjusted()
     weeks = [
         list(sessions)
         for _, sessions in groupby(
@@ -227,7 +218,7 @@ def _weekly(symbol: str, bars: _History) -> dict[str, Row | dict[str, Row]]:
                 "4. close": f"{bars.closes[week[-1]]:.4f}",
                 "5. adjusted close": f"{adjusted[week[-1]]:.4f}",
                 "6. volume": str(sum(bars.volumes[t] for t in week)),
-                "7. dividend amount": f"{sum(bars.actions.dividends[t] for t in week):.4f}",
+                "7. dividend amount": f"{sum(bars.dividends[t] for t in week):.4f}",
             }
             for week in reversed(weeks)
         },
