@@ -100,7 +100,7 @@ check: $(VENV)/dev ## Format, lint, types, generated files
 	$(BIN)/python tools/exchange_holidays.py --check
 	$(BIN)/python -m stocks_workflows --check
 	$(BIN)/python tools/pictures.py --check
-	$(BIN)/python tools/check_locks.py
+	$(BIN)/python tools/lock.py --check
 
 generate: $(VENV)/dev ## Write the generated files again
 	$(BIN)/python tools/exchange_holidays.py

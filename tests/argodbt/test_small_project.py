@@ -246,3 +246,5 @@ def test_passing_fault_is_tried_again_by_whoever_met_it_alone(shop: Shop) -> Non
     # finish met nothing itself: it has written down what others met, and would only say it again.
     pods(shop, codes={"customers": 75, "finish": 1})
     shop.run("build", code=75)
+    shop.write("models/customers.sql", FILES["models/customers.sql"])
+    assert '"built": 2' in shop.run("build", "--select=1+result:error+ result:skipped+", "--exclude=orders")

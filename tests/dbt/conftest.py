@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from stocks import pipeline
 from stocks.bronze import open_bronze
+from stocks.bronze.extract import extract, plan
 from stocks.cli.report import JsonReporter
 from stocks.gold import environment
 from stocks.embedded import EmbeddedPostgres
@@ -24,6 +24,7 @@ from stocks.settings import Settings
 from tests.sources import open_source
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.migrate import migrate
+from stocks.warehouse.normalize import normalize
 from stocks.warehouse.sources import write_sources
 
 
@@ -78,9 +79,9 @@ def sample_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPat
     migrate(warehouse)
     bronze = open_bronze(Settings(_env_file=None, stocks_state_dir=folder))
     with open_source(Settings(_env_file=None, stocks_source="sample")) as source:
-        tickers = pipeline.plan([source])
-        pipeline.extract([source], bronze, tickers, report=JsonReporter())
-    assert not pipeline.normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
+        tickers = plan([source])
+        extract([source], bronze, tickers, report=JsonReporter())
+    assert not normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
     with warehouse.connect(Role.WRITER) as connection:
         write_sources(connection, ["sample"])
     made = SampleWarehouse(dsn=dsn, schema="gold", target=folder / "target")

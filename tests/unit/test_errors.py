@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argodbt import errors as dbt_errors
 from stocks import errors
 from stocks.errors import (
     RETRIED_EXIT_CODES,
@@ -116,3 +117,10 @@ def test_summary_code_is_one_of_the_errors_own(kinds: list[type[StocksError]]) -
 )
 def test_what_only_sums_up_others_is_not_run_again(code: int, ends: int) -> None:
     assert settled(code) == ends
+
+
+def test_codes_mean_the_same_to_argodbt() -> None:
+    """Its templates carry the expression by which all of our pods are tried again."""
+    assert dbt_errors.RETRIED_EXIT_CODES == errors.RETRIED_EXIT_CODES
+    assert dbt_errors.KILLED_EXIT_CODES == errors.KILLED_EXIT_CODES
+    assert [dbt_errors.settled(code) for code in range(256)] == [settled(code) for code in range(256)]

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from tools.cluster import argo, dotenv, images, releases
 from tools.cluster.command import Failed, need, run
 from tools.cluster.mtu import show_hops
-from tools.cluster.network import ensure_network, is_ours, remove_network
+from tools.cluster.network import ensure_network, find_network, remove_network
 from tools.cluster.options import NAMESPACE, ROOT, Options
 
 _NEXT = """
@@ -87,7 +87,8 @@ def _is_there(options: Options) -> bool:
     if options.cluster not in run(["kind", "get", "clusters"], environment=options.kind_environment).split():
         return False
     inspect = [options.provider, "inspect", "--format", "{{json .NetworkSettings.Networks}}", options.node]
-    if options.network in json.loads(run(inspect)) and is_ours(options):
+    network = find_network(options)
+    if network and network.is_ours and options.network in json.loads(run(inspect)):
         return True
     raise Failed(
         f"`make up` did not make the kind cluster {options.cluster}: it is not on the network {options.network}.\n"

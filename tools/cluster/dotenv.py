@@ -5,6 +5,7 @@ Keys go to the cluster by standard input: a command line can be read by all who 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -61,7 +62,8 @@ def install(options: Options, settings: dict[str, str]) -> str:
             "namespace": NAMESPACE,
             "annotations": {"helm.sh/resource-policy": "keep"},
         },
-        "stringData": keys,
+        # Not stringData: a key that left .env would stay in the cluster.
+        "data": {name: base64.b64encode(key.encode()).decode() for name, key in keys.items()},
     }
     run([*options.apply, "--filename", "-"], text=json.dumps(secret))
     return f"{', '.join(keys)} in the Secret stocks-provider"

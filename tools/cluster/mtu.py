@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from tools.cluster.command import Failed, run
 from tools.cluster.images import version
-from tools.cluster.network import host_uplink, network_mtu, wanted_mtu
+from tools.cluster.network import find_network, host_uplink, wanted_mtu
 from tools.cluster.options import NAMESPACE, Options
 
 _SLOWEST = 10.0  # seconds for a few megabytes: a path that drops large packets takes minutes, or for ever
@@ -39,9 +39,10 @@ def _hops(options: Options) -> Iterator[Hop]:
     device, uplink = host_uplink()
     wanted = wanted_mtu(options)
     yield Hop(f"host, {device}", str(uplink))
-    network = network_mtu(options)
-    if network is None:
+    there = find_network(options)
+    if there is None:
         raise Failed(f"There is no network {options.network}: `make up` makes it.")
+    network = there.mtu
     wrong = "" if network == wanted else f"should be {wanted}: make down && make up"
     yield Hop(f"network {options.network}", str(network), wrong)
 

@@ -11,14 +11,14 @@ import json
 import platform
 import re
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tools.cluster.command import Failed, run, succeeds
 from tools.cluster.options import Options
 
 LARGEST = 1500  # what the internet carries
 LABEL = "stocks.cluster"
-_MTU_OPTIONS = ("com.docker.network.driver.mtu", "mtu")  # Docker's name, Podman's name
+_MTU_OPTIONS = {"docker": "com.docker.network.driver.mtu", "podman": "mtu"}
 
 
 def host_uplink() -> tuple[str, int]:
@@ -45,13 +45,23 @@ def wanted_mtu(options: Options) -> int:
     return options.mtu or min(LARGEST, host_uplink()[1])
 
 
-def network_mtu(options: Options) -> int | None:
-    """The MTU of the network that there is; None where there is none."""
-    described = _describe(options)
-    if described is None:
+class Network(NamedTuple):
+    """The network of the cluster's nodes, as it is."""
+
+    mtu: int
+    is_ours: bool
+    """Whether `make up` made it, for this cluster."""
+
+
+def find_network(options: Options) -> Network | None:
+    """The network that there is."""
+    inspect = [options.provider, "network", "inspect", options.network]
+    if not succeeds(inspect):
         return None
-    settings: dict[str, str] = described.get("Options") or described.get("options") or {}
-    return next((int(settings[name]) for name in _MTU_OPTIONS if name in settings), LARGEST)
+    described = json.loads(run(inspect))[0]
+    settings, labels = (described.get(name) or described.get(name.lower()) or {} for name in ("Options", "Labels"))
+    mtu = next((int(settings[name]) for name in _MTU_OPTIONS.values() if name in settings), LARGEST)
+    return Network(mtu, labels.get(LABEL) == options.cluster)
 
 
 def ensure_network(options: Options) -> str:
@@ -61,20 +71,22 @@ def ensure_network(options: Options) -> str:
         Failed: There is one with another MTU, and nodes can't be moved to another network; or one that someone else
             made, by which `make down` would not know its cluster.
     """
-    wanted, there = wanted_mtu(options), network_mtu(options)
+    wanted, there = wanted_mtu(options), find_network(options)
     if there is None:
-        mtu_option = _MTU_OPTIONS[0] if options.provider == "docker" else _MTU_OPTIONS[1]
-        create = [options.provider, "network", "create", "--driver", "bridge", "--opt", f"{mtu_option}={wanted}"]
+        mtu_option = f"{_MTU_OPTIONS[options.provider]}={wanted}"
+        create = [options.provider, "network", "create", "--driver", "bridge", "--opt", mtu_option]
         run([*create, "--label", f"{LABEL}={options.cluster}", options.network])
         return f"made {options.network}, MTU {wanted}"
-    mend = f"make down CLUSTER={options.cluster}"
-    wrong = f"has an MTU of {there}, and the way out of this host carries {wanted}: large answers would " + (
-        "hang" if there > wanted else "be cut into needlessly many packets"
-    )
-    if not is_ours(options):
+    if not there.is_ours:
         wrong, mend = "is none that `make up` made", f"{options.provider} network rm {options.network}"
-    elif there == wanted:
-        return f"{options.network}, MTU {there}"
+    elif there.mtu != wanted:
+        effect = "hang" if there.mtu > wanted else "be cut into needlessly many packets"
+        wrong = (
+            f"has an MTU of {there.mtu}, and the way out of this host carries {wanted}: large answers would {effect}"
+        )
+        mend = f"make down CLUSTER={options.cluster}"
+    else:
+        return f"{options.network}, MTU {wanted}"
     raise Failed(
         f"The network {options.network} {wrong}.\nTake it away, then bring the cluster up as before:\n  {mend}"
     )
@@ -82,21 +94,8 @@ def ensure_network(options: Options) -> str:
 
 def remove_network(options: Options) -> bool:
     """Takes the network away where `make up` made it; gives whether it did."""
-    ours = is_ours(options)
-    if ours:
-        run([options.provider, "network", "rm", options.network])
-    return ours
-
-
-def is_ours(options: Options) -> bool:
-    """Whether `make up` made the network."""
-    described = _describe(options) or {}
-    return (described.get("Labels") or described.get("labels") or {}).get(LABEL) == options.cluster
-
-
-def _describe(options: Options) -> dict[str, Any] | None:
-    inspect = [options.provider, "network", "inspect", options.network]
-    if not succeeds(inspect):
-        return None
-    described: dict[str, Any] = json.loads(run(inspect))[0]
-    return described
+    there = find_network(options)
+    if there is None or not there.is_ours:
+        return False
+    run([options.provider, "network", "rm", options.network])
+    return True

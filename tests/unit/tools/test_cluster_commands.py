@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -237,7 +238,8 @@ def test_keys_reach_the_cluster_by_standard_input_alone(
     assert machine.told.exists() == bool(keys)
     if keys:
         secret = json.loads(machine.told.read_text())
-        assert (secret["metadata"]["name"], secret["stringData"]) == ("stocks-provider", keys)
+        assert secret["metadata"]["name"] == "stocks-provider"
+        assert {name: base64.b64decode(key).decode() for name, key in secret["data"].items()} == keys
         assert not any(key in said + machine.asked.read_text() for key in keys.values())
 
 

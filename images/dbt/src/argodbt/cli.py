@@ -71,7 +71,11 @@ IfDue = Annotated[
     bool, typer.Option("--if-due", help="Do nothing where the hooks say that nothing is due, and no more is asked for.")
 ]
 State = Annotated[
-    Path | None, typer.Option(help="Folder with the manifest.json and run_results.json of the last run, for `state:`.")
+    Path | None,
+    typer.Option(
+        help="Folder with the manifest.json and run_results.json of the last run, for `state:` and `result:` "
+        "(of build, by default: `last` in its results)."
+    ),
 ]
 OfHooks = Annotated[
     str,
@@ -255,7 +259,7 @@ def build(
         artifacts=results / "dbt",
         results=results,
         progress=_tell_node,
-        state=state,
+        state=state or results / building.LAST,
         if_due=if_due,
     )
     _tell_outcome(Outcome(results=told))

@@ -113,17 +113,13 @@ def done(results: RunResults | None) -> set[str]:
 
 def of_sources(freshness: Mapping[str, Any]) -> RunResults:
     """A sources.json of dbt (the freshness of sources) in the shape of run_results.json."""
-    results = without_result((result["unique_id"] for result in freshness["results"]), "")
-    for shaped, result in zip(
-        results, sorted(freshness["results"], key=lambda result: str(result["unique_id"])), strict=True
-    ):
+    results = []
+    for result in freshness["results"]:
         age = result.get("max_loaded_at_time_ago_in_s")
         message = result.get("error") or (f"newest row {age / 3600:.1f} hours old" if age is not None else "")
-        shaped |= {
-            "status": result["status"],
-            "message": str(message),
-            "execution_time": result.get("execution_time") or 0.0,
-        }
+        (shaped,) = without_result([result["unique_id"]], str(message))
+        seconds = result.get("execution_time") or 0.0
+        results.append(shaped | {"status": result["status"], "execution_time": seconds})
     return {
         "metadata": freshness["metadata"],
         "results": results,

@@ -5,6 +5,7 @@ argodbt and dbt are in the images and extras that build gold alone: they are imp
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,10 +85,11 @@ def build_gold(
 
 
 def preload() -> None:
-    """Imports dbt in the background, which takes three seconds."""
-    from argodbt.dbt import preload
+    """Imports dbt in the background, which takes three seconds; that it is not installed is for `build_gold` to say."""
+    with contextlib.suppress(ImportError):
+        from argodbt.dbt import preload
 
-    preload()
+        preload()
 
 
 def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str, str]:
