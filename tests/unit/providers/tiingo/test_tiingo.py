@@ -8,10 +8,11 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stocks.pipeline import plan
+from polars.testing import assert_frame_equal
 from tests.sources import open_source
 from tests.tiingo import BANDWIDTH, DAY, HOUR, KEY, MONTH, TiingoApi, TiingoTransport
 
+from stocks.bronze.extract import plan
 from stocks.errors import (
     ConfigError,
     KeyRejected,
@@ -22,7 +23,7 @@ from stocks.errors import (
     UnknownSymbol,
 )
 from stocks.providers import PROVIDERS
-from stocks.providers.tiingo import DAILY
+from stocks.providers.tiingo import DAILY, read_any, read_regular
 from stocks.settings import Settings
 from stocks.silver import judge_series
 from stocks.trading_calendar import calendar_of
@@ -183,3 +184,32 @@ def test_wild_bodies_give_a_frame_or_an_error_of_ours(body: bytes) -> None:
     except MalformedPayload:
         return
     assert len(decoded.raw_texts(decoded.rows["row"].to_list())[0]) == len(decoded.rows) > 0
+
+
+def test_a_regular_answer_is_read_the_fast_way() -> None:
+    fast = read_regular(AAPL)
+    assert fast is not None
+    assert_frame_equal(fast.rows, read_any(AAPL).rows)
+    assert fast.raw_texts([1]) == read_any(AAPL).raw_texts([1])
+
+
+ROW = json.loads(AAPL)[0]
+labels = st.sampled_from([*ROW, "x:y"])
+faults = st.dictionaries(labels, st.sampled_from([1, 1.5, "1", "n/a", None, "a:b", [1], "2024-01-02T00:00:00.000Z"]))
+
+
+@given(
+    st.lists(
+        st.tuples(faults, st.sets(labels, max_size=2), st.sampled_from(["", '"open": 9, ', '"date": "x", '])),
+        min_size=1,
+    )
+)
+def test_the_fast_way_tells_what_the_tolerant_one_does_or_nothing(rows: list[Any]) -> None:
+    texts = []
+    for changes, left_out, twice in rows:
+        row = {label: value for label, value in {**ROW, **changes}.items() if label not in left_out}
+        texts.append("{" + twice * bool(row) + json.dumps(row)[1:])
+    body = f"[{', '.join(texts)}]".encode()
+    fast = read_regular(body)
+    if fast is not None:
+        assert_frame_equal(fast.rows, read_any(body).rows)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,7 @@ from stocks.errors import (
     UnknownSymbol,
 )
 from stocks.providers import json_text
-from stocks.providers.frame import Decoded, frame_of_pairs
+from stocks.providers.frame import FIELDS, Decoded, frame, frame_of_pairs
 from stocks.providers.json_text import Pairs
 from stocks.providers.provider import ApiKey, Endpoint, Limits, Provider, Request, excerpt
 
@@ -39,6 +40,21 @@ _NAMES = {
     "divCash": "dividend_amount",
     "splitFactor": "split_coefficient",
 }
+_UNUSED = ("adjOpen", "adjHigh", "adjLow", "adjVolume")
+
+# All that a row has today; an answer with other rows is read row by row.
+_BARS = msgspec.json.Decoder(
+    list[  # type: ignore[misc]
+        msgspec.defstruct(
+            "Bar",
+            [("date", str), *((name, float) for name in FIELDS), *((name, msgspec.Raw) for name in _UNUSED)],
+            rename={name: label for label, name in _NAMES.items()},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+    ]
+)
+_COLONS = 1 + len(FIELDS) + len(_UNUSED) + len("::")  # in a row: one behind each label, two in the date
 
 
 def _spent(period: str, what: str, again: str) -> Callable[[str, bytes], StocksError]:
@@ -109,11 +125,7 @@ class Tiingo(Provider):
 
     def read(self, body: bytes, endpoint: Endpoint) -> Decoded:  # noqa: ARG002
         """As the protocol says; the answer does not say whose series it is."""
-        found = json_text.read(body)
-        if not isinstance(found, list) or isinstance(found, Pairs) or not found:
-            raise MalformedPayload("The answer holds no list of prices.", body=body)
-        rows = [(_day(row), row) for row in found]
-        return Decoded(symbol=None, rows=frame_of_pairs(rows, lambda label: _NAMES.get(label, label)), raw=lambda: rows)
+        return read_regular(body) or read_any(body)
 
     @staticmethod
     def _check_list(body: bytes, endpoint: Endpoint, symbol: str) -> None:
@@ -126,6 +138,37 @@ class Tiingo(Provider):
             raise MalformedPayload(f"{symbol}: the answer to {endpoint.name} is no JSON.", body=body) from None
         if not rows:
             raise UnknownSymbol(f"{symbol}: Tiingo has no prices.", body=body)
+
+
+def read_regular(body: bytes) -> Decoded | None:
+    """The fast way; None where any row has more or less than the others have: then nothing is lost yet."""
+    try:
+        bars = _BARS.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    # A label that stands twice in a row goes unseen, but for its colon.
+    if not bars or b"\\" in body or body.count(b":") != len(bars) * _COLONS:
+        return None
+    columns = {name: [getattr(bar, name) for bar in bars] for name in FIELDS}
+    return Decoded(symbol=None, rows=frame([_day(bar.date) for bar in bars], columns), raw=lambda: _rows(body))
+
+
+def read_any(body: bytes) -> Decoded:
+    """The tolerant way: any row, whatever it holds.
+
+    Raises:
+        MalformedPayload: The answer is no list, or an empty one.
+    """
+    rows = _rows(body)
+    return Decoded(symbol=None, rows=frame_of_pairs(rows, lambda label: _NAMES.get(label, label)), raw=lambda: rows)
+
+
+def _rows(body: bytes) -> list[tuple[str, Any]]:
+    found = json_text.read(body)
+    if not isinstance(found, list) or isinstance(found, Pairs) or not found:
+        raise MalformedPayload("The answer holds no list of prices.", body=body)
+    days = [row.named("date") if isinstance(row, Pairs) else [] for row in found]
+    return [(_day(day[0] if len(day) == 1 else None), row) for day, row in zip(days, found, strict=True)]
 
 
 def _cut_off(symbol: str, body: bytes) -> ProviderUnavailable:
@@ -144,9 +187,8 @@ def _text(body: bytes) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _day(row: object) -> str:
-    """A row's date; as received where it is no whole day."""
-    days = row.named("date") if isinstance(row, Pairs) else []
-    text = days[0] if len(days) == 1 and isinstance(days[0], str) else ""
+def _day(told: object) -> str:
+    """The day of a row's date; as received where it is no whole day."""
+    text = told if isinstance(told, str) else ""
     whole = _MIDNIGHT.fullmatch(text)
     return whole[1] if whole else text
