@@ -8,10 +8,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stocks.pipeline import plan
 from tests.sources import open_source
 from tests.tiingo import BANDWIDTH, DAY, HOUR, KEY, MONTH, TiingoApi, TiingoTransport
 
+from stocks.bronze.extract import plan
 from stocks.errors import (
     ConfigError,
     KeyRejected,
