@@ -35,7 +35,7 @@ def architecture() -> Iterator[str]:
     yield 'gold["stocks-gold: dbt builds, tests, publishes"]'
     for name, template in ingest.items():
         if "--start-gold" in template.get("container", {}).get("args", ()):
-            yield f"{name} -->|bars changed| gold"
+            yield f"{name} -->|gold is due| gold"
     edges = [(name, store) for name, template in ingest.items() for store in opened(template)]
     edges += [("gold", store) for template in gold.values() for store in opened(template)]
     for name, store in dict.fromkeys(edges):

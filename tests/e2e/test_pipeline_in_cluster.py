@@ -49,7 +49,7 @@ def test_second_run_changes_nothing_and_starts_no_gold(
     before = gold(reader)
     again = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="5")
     assert again["status"]["phase"] == "Succeeded"
-    assert json.loads(output(again, "commit", "changes")) == {"bars_changed": 0}
+    assert json.loads(output(again, "commit", "changes")) == {"bars_changed": 0, "gold_due": False}
     assert gold(reader) == before
 
 
