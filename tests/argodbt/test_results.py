@@ -21,6 +21,7 @@ from argodbt.results import (
     NodeResult,
     done,
     failure,
+    is_passing_fault,
     merged,
     node_results,
     of_sources,
@@ -218,3 +219,23 @@ def test_source_that_says_nothing_of_its_age_is_no_node_that_was_lost(tmp_path: 
     outcome = finish(manifest(raw), selected, [told], hooks=Hooks(), results=tmp_path)
     assert outcome.error is None
     assert [result.status for result in outcome.results] == ["no-op"]
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ('connection to server at "postgres" (10.96.0.7), port 5432 failed: Connection refused', True),
+        ('connection to server at "postgres", port 5432 failed: FATAL:  the database system is starting up', True),
+        ('connection to server at "postgres", port 5432 failed: FATAL:  sorry, too many clients already', True),
+        (
+            'connection to server at "h", port 5432 failed: FATAL:  password authentication failed for user "shop"',
+            False,
+        ),
+        ('connection to server at "h", port 5432 failed: FATAL:  database "shop" does not exist', False),
+        ('connection to server at "h", port 5432 failed: fe_sendauth: no password supplied', False),
+        ('connection to server at "h", port 5432 failed: FATAL:  no pg_hba.conf entry for host', False),
+    ],
+)
+def test_refused_login_is_no_passing_fault(text: str, passing: bool) -> None:
+    """It would be retried five times, for five minutes, and tell nobody what to mend."""
+    assert is_passing_fault(text) == passing

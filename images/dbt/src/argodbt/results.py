@@ -32,6 +32,8 @@ _PASSING = (
     "too many clients",
     "deadlock detected",
 )
+# What they say of a login that will be refused a minute later, too.
+_REFUSED = ("authentication failed", "does not exist", "no password supplied", "permission denied", "no pg_hba.conf entry")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +156,7 @@ def node_results(results: RunResults, manifest: Manifest) -> list[NodeResult]:
 
 def is_passing_fault(text: str) -> bool:
     """Whether an error text of dbt says that PostgreSQL was away or too busy."""
-    return any(sign in text for sign in _PASSING)
+    return any(sign in text for sign in _PASSING) and not any(sign in text for sign in _REFUSED)
 
 
 def failure(
