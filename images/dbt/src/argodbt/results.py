@@ -33,7 +33,13 @@ _PASSING = (
     "deadlock detected",
 )
 # What they say of a login that will be refused a minute later, too.
-_REFUSED = ("authentication failed", "does not exist", "no password supplied", "permission denied", "no pg_hba.conf entry")
+_REFUSED = (
+    "authentication failed",
+    "does not exist",
+    "no password supplied",
+    "permission denied",
+    "no pg_hba.conf entry",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
