@@ -3,8 +3,9 @@
 What was taken from where (no live call was made): the request from pydata/pandas-datareader; the two ways to write a
 date from OpenBB-finance/OpenBB and hydrosquall/tiingo-python, whose recorded answers these are. The texts of its limits
 are quoted in the sources and tests of many public clients, as plain text and as {"detail": …}, with HTTP 200 and 429;
-that of the day is by analogy with the hour's. OpenBB's recording of AAPL also shows the convention of adjusted closes: on the ex-date 2023-02-10 (dividend 0.23, close 151.01) the factor moves by
-0.998479238 = 151.01 / 151.24; one less the dividend over the close before, 150.87, would be 0.998475509.
+that of the day is by analogy with the hour's. OpenBB's recording of AAPL also shows the convention of adjusted closes:
+on the ex-date 2023-02-10 (dividend 0.23, close 151.01) the factor moves by 0.998479238 = 151.01 / 151.24; one less the
+dividend over the close before, 150.87, would be 0.998475509.
 """
 
 from __future__ import annotations
