@@ -26,6 +26,7 @@ from argodbt.hooks import Hooks, Ticket
 from argodbt.results import NodeResult
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
 from stocks.gold.build import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
+from stocks.providers import in_words
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
@@ -250,7 +251,7 @@ def of_run(run_id: str) -> Books:
     def log() -> RunLog:
         begun = RunLog(warehouse, run)
         begun.sweep("gold")
-        begun.begin("gold", source=",".join(settings.sources), series=settings.stocks_series or "")
+        begun.begin("gold", **in_words(settings))
         return begun
 
     return Books(warehouse, run, log=log)

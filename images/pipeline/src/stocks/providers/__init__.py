@@ -46,6 +46,7 @@ __all__ = [
     "Source",
     "Unlimited",
     "in_force",
+    "in_words",
     "key_of",
     "open_sources",
     "provider_of",
@@ -82,6 +83,15 @@ def in_force(settings: Settings) -> dict[Provider, str | None]:
                 hint=f"It looks like {settings.sources[0]}=https://host,{settings.sources[-1]}=https://other.",
             )
     return {PROVIDERS[name]: urls.get(name) for name in settings.sources}
+
+
+def in_words(settings: Settings) -> dict[str, str]:
+    """The sources in force and the series that is fetched of them, for the run log."""
+    series = [provider.series(settings.stocks_series).interval for provider in in_force(settings)]
+    return {
+        "source": ",".join(settings.sources),
+        "series": ",".join(dict.fromkeys(f"{interval}_adjusted" for interval in series)),
+    }
 
 
 @contextmanager

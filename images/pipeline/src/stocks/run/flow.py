@@ -13,6 +13,7 @@ from typing import Any
 from stocks.errors import StocksError, code_of, sum_of_codes
 from stocks.gold import preload
 from stocks.outcome import LoadCounts, Outcome
+from stocks.providers import in_words
 from stocks.report import Report
 from stocks.run.execute import execute
 from stocks.settings import Settings
@@ -170,7 +171,7 @@ def open_run(
         log = RunLog(warehouse, run_id or uuid.uuid4())
         if any(step.is_logged for step in flow.steps):
             log.sweep(None if is_own else flow.name)
-            log.begin(flow.name, source=",".join(settings.sources), series=settings.stocks_series or "")
+            log.begin(flow.name, **in_words(settings))
         try:
             yield warehouse, log
         except BaseException as error:
