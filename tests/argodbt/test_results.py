@@ -11,7 +11,7 @@ from dbt.artifacts.schemas.run import RunResultsArtifact
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argodbt.build import Asked, Selection, finish
+from argodbt.build import finish
 from argodbt.dbt import Dbt
 from argodbt.errors import ConfigError, TestsFailed, Unavailable
 from argodbt.graph import Granularity
@@ -28,6 +28,7 @@ from argodbt.results import (
     read_results,
     without_result,
 )
+from argodbt.selection import Asked, Selection
 from argodbt.tasks import below, run_task, selection, still_to_do
 
 STATUSES = ("success", "pass", "warn", "fail", "error", "skipped")

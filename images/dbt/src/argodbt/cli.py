@@ -17,13 +17,14 @@ import typer
 from typer.core import TyperGroup
 
 from argodbt import build as building
-from argodbt.build import Asked, Outcome, Selection
+from argodbt.build import Outcome
 from argodbt.dbt import Dbt, NodeEnd, parsed_manifest, preload
 from argodbt.errors import ConfigError, Told
 from argodbt.graph import Granularity, graph_of
 from argodbt.hooks import Hooks, load_hooks
 from argodbt.manifest import Manifest, read_manifest
 from argodbt.results import NodeResult, failure, node_results, read_results
+from argodbt.selection import Asked, Selection
 from argodbt.tasks import run_task
 
 

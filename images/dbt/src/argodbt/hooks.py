@@ -12,16 +12,11 @@ import contextlib
 import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from argodbt.errors import ConfigError
-
-if TYPE_CHECKING:
-    from argodbt.build import Leftover, Selection
-    from argodbt.results import NodeResult
-
-Ticket = dict[str, Any]
-"""What `begin` wants to be told again later: JSON's types."""
+from argodbt.results import NodeResult
+from argodbt.selection import Leftover, Selection, Ticket
 
 
 class Hooks:

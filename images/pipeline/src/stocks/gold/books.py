@@ -21,11 +21,11 @@ import psycopg
 from psycopg import sql
 
 from argodbt import errors as dbt_errors
-from argodbt.build import Leftover, Selection
-from argodbt.hooks import Hooks, Ticket
+from argodbt.hooks import Hooks
 from argodbt.results import NodeResult
+from argodbt.selection import Leftover, Selection, Ticket
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
-from stocks.gold.build import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
+from stocks.gold.environment import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
 from stocks.providers import in_words
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse

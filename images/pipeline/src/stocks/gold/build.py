@@ -10,17 +10,13 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from stocks.errors import ConfigError
-from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from argodbt.dbt import Progress
     from argodbt.results import NodeResult
-
-BUILD_SCHEMA, PUBLISHED_SCHEMA = "gold_next", "gold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +65,8 @@ def build_gold(
         WarehouseUnavailable: The warehouse went away.
     """
     try:
-        from argodbt.build import Asked, build
+        from argodbt.build import build
+        from argodbt.selection import Asked
         from stocks.gold.books import Books
     except ImportError as error:
         raise ConfigError("dbt is not installed.", hint="Install the extra: pip install 'stocks[gold]'.") from error
@@ -90,23 +87,3 @@ def preload() -> None:
         from argodbt.dbt import preload
 
         preload()
-
-
-def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str, str]:
-    """The variables that dbt/profiles.yml reads; the password under a name that dbt keeps out of its logs.
-
-    The libpq names make `psql` work in the same shell.
-    """
-    parts = urlsplit(warehouse.url)
-    password = unquote(parts.password or "")
-    return {
-        "DBT_PROJECT_DIR": str(project_folder()),
-        "DBT_PROFILES_DIR": str(project_folder()),
-        "DBT_ENV_SECRET_PGPASSWORD": password,
-        "PGHOST": parts.hostname or "localhost",
-        "PGPORT": str(parts.port or 5432),
-        "PGUSER": unquote(parts.username or ""),
-        "PGPASSWORD": password,
-        "PGDATABASE": parts.path.removeprefix("/"),
-        **({"STOCKS_GOLD_SCHEMA": schema} if schema else {}),
-    }
