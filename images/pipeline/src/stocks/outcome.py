@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stocks.errors import OK, StocksError, exit_code_of
-
-if TYPE_CHECKING:  # the one look ahead, for the type alone
-    from stocks.gold import GoldBuild
 
 
 @dataclass(kw_only=True)
@@ -34,6 +31,18 @@ class LoadCounts:
         """Adds another load's counts, count by count."""
         for count in fields(self):
             setattr(self, count.name, getattr(self, count.name) + getattr(other, count.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldBuild:
+    """What a build of gold did."""
+
+    models: int
+    """Models, seeds and snapshots that were built."""
+    tests: int
+    """Tests that were made, warnings included."""
+    warnings: list[tuple[str, str, int]]
+    """Of tests that warn: the rule, its model, and how many rows break it."""
 
 
 @dataclass(kw_only=True)

@@ -218,8 +218,8 @@ def gold(
         progress=NodeProgress(means.report),
         full_refresh=full_refresh,
     )
-    warnings = [warning.name for warning in build.warnings]
-    return Outcome(build=build, detail={"models": build.models, "tests": build.tests, "warnings": warnings})
+    rules = [rule for rule, _, _ in build.warnings]
+    return Outcome(build=build, detail={"models": build.models, "tests": build.tests, "warnings": rules})
 
 
 def replay(means: Means, *, as_of: AsOf = "", tickers: Held = "") -> Outcome:

@@ -58,7 +58,7 @@ def show_run(report: Report, settings: Settings, warehouse: Warehouse, done: Run
         report.rows(
             "warning",
             ["rule", "model", "rows"],
-            [[warning.name, warning.model, warning.failures] for warning in done.build.warnings],
+            done.build.warnings,
             title="Warnings of gold's tests, which stop nothing",
         )
     report.say(

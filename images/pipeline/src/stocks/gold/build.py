@@ -7,38 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stocks.errors import ConfigError
+from stocks.outcome import GoldBuild
 from stocks.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from argodbt.dbt import Progress
-    from argodbt.results import NodeResult
-
-
-@dataclass(frozen=True, kw_only=True)
-class GoldBuild:
-    """What a build did."""
-
-    results: list[NodeResult] = field(default_factory=list)
-
-    @property
-    def models(self) -> int:
-        """Models, seeds and snapshots that were built."""
-        return sum(1 for result in self.results if result.status == "success")
-
-    @property
-    def tests(self) -> int:
-        """Tests that passed, warnings included."""
-        return sum(1 for result in self.results if result.is_test)
-
-    @property
-    def warnings(self) -> list[NodeResult]:
-        """Tests of severity warn that found rows."""
-        return [result for result in self.results if result.status == "warn"]
 
 
 def build_gold(
@@ -65,20 +42,21 @@ def build_gold(
         WarehouseUnavailable: The warehouse went away.
     """
     try:
-        from argodbt.build import build
+        from argodbt.build import Outcome, build
         from argodbt.selection import Asked
         from stocks.gold.books import Books
     except ImportError as error:
         raise ConfigError("dbt is not installed.", hint="Install the extra: pip install 'stocks[gold]'.") from error
-    return GoldBuild(
-        results=build(
-            Asked(full_refresh=full_refresh),
-            hooks=Books(warehouse, run_id),
-            artifacts=artifacts,
-            results=artifacts,
-            progress=progress,
-        )
+    told = build(
+        Asked(full_refresh=full_refresh),
+        hooks=Books(warehouse, run_id),
+        artifacts=artifacts,
+        results=artifacts,
+        progress=progress,
     )
+    counts = Outcome(results=told).counts
+    warnings = [(result.name, result.model, result.failures) for result in told if result.status == "warn"]
+    return GoldBuild(models=counts["built"], tests=counts["tests"], warnings=warnings)
 
 
 def preload() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stocks.errors import StocksError, code_of, sum_of_codes
 from stocks.gold import preload
-from stocks.outcome import LoadCounts, Outcome
+from stocks.outcome import GoldBuild, LoadCounts, Outcome
 from stocks.providers import in_words
 from stocks.report import Report
 from stocks.run.execute import execute
@@ -58,8 +58,8 @@ class Run:
         return total
 
     @property
-    def build(self) -> Any:
-        """The GoldBuild; None where gold was current already."""
+    def build(self) -> GoldBuild | None:
+        """None where gold was current already."""
         return next((outcome.build for outcome in self.outcomes.values() if outcome.build), None)
 
     @property
