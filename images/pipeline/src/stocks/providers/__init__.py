@@ -86,12 +86,10 @@ def in_force(settings: Settings) -> dict[Provider, str | None]:
 
 
 def in_words(settings: Settings) -> dict[str, str]:
-    """The sources in force and the series that is fetched of them, for the run log."""
-    series = [provider.series(settings.stocks_series).interval for provider in in_force(settings)]
-    return {
-        "source": ",".join(settings.sources),
-        "series": ",".join(dict.fromkeys(f"{interval}_adjusted" for interval in series)),
-    }
+    """The sources that are set and the series that is fetched of them, right or wrong, for the run log."""
+    known = [PROVIDERS[name] for name in settings.sources if name in PROVIDERS]
+    own = (f"{provider.series(None).interval}_adjusted" for provider in known)
+    return {"source": ",".join(settings.sources), "series": settings.stocks_series or ",".join(dict.fromkeys(own))}
 
 
 @contextmanager
