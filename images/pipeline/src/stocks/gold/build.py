@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ def build_gold(
     return GoldBuild(models=counts["built"], tests=counts["tests"], warnings=warnings)
 
 
+@cache
 def preload() -> None:
     """Imports dbt in the background, which takes three seconds; that it is not installed is for `build_gold` to say."""
     with contextlib.suppress(ImportError):
