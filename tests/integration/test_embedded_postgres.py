@@ -18,7 +18,7 @@ import pytest
 from stocks.cli.running import open_warehouse
 from stocks.embedded import EmbeddedPostgres
 from stocks.embedded.postgres import _as_account
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.providers import PROVIDERS, Unlimited
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
@@ -345,6 +345,31 @@ class TestRecovery:
         again = EmbeddedPostgres(server.folder.parent)
         with again.running(), psycopg.connect(again.url()):
             pass
+
+    @pytest.mark.parametrize("left", ["", '{"postgres": "x', "[]", '{"postgres": "x"}'])
+    def test_cut_passwords_are_a_config_error(self, left: str, server: EmbeddedPostgres) -> None:
+        path = server.folder / "passwords.json"
+        kept = path.read_text()
+        path.write_text(left)
+        try:
+            with pytest.raises(ConfigError, match="passwords"), server.running():
+                pass
+            assert not server.is_running()
+        finally:
+            path.write_text(kept)
+
+    def test_server_whose_connections_are_all_taken_is_to_be_tried_again(self, server: EmbeddedPostgres) -> None:
+        with server.running(), contextlib.ExitStack() as taken:
+            for _ in range(60):
+                taken.enter_context(contextlib.closing(psycopg.connect(server.url("postgres"), dbname="postgres")))
+            for role in (Role.OWNER, Role.READER):
+                with pytest.raises(WarehouseUnavailable, match="are taken"), Warehouse(server.url()).connect(role):
+                    pass
+            again = EmbeddedPostgres(server.folder.parent)
+            with pytest.raises(WarehouseUnavailable, match="are taken") as caught, again.running():
+                pass
+            assert "remove" not in caught.value.hint
+            assert server.is_running()
 
     def test_server_that_does_not_start_says_why(self, tmp_path: Path, server: EmbeddedPostgres) -> None:
         broken = EmbeddedPostgres(tmp_path)

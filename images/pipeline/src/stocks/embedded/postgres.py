@@ -134,8 +134,11 @@ class EmbeddedPostgres:
         if not self._passwords_file.exists():
             made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *Role)}
             _write_private(self._passwords_file, json.dumps(made))
-        found: dict[str, str] = json.loads(self._passwords_file.read_text())
-        return found
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(self._passwords_file.read_text())
+            if isinstance(found, dict) and found.keys() >= {SUPERUSER, *Role}:
+                return found
+        raise self._locked_out(f"the passwords in {self._passwords_file} can't be read")
 
     def _prepare_folder(self) -> None:
         if {"\n", "\r"} & set(str(self.folder)):
@@ -272,16 +275,22 @@ class EmbeddedPostgres:
         superuser = psycopg.conninfo.make_conninfo(
             host=HOST, port=self.port, user=SUPERUSER, password=self._passwords[SUPERUSER], dbname="postgres"
         )
-        try:
-            connection = psycopg.connect(superuser, autocommit=True)
-        except psycopg.OperationalError as error:
-            raise ConfigError(
-                f"The embedded PostgreSQL does not let its owner in: {str(error).strip()}.",
-                hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
-            ) from error
-        with connection_faults(f"{HOST}:{self.port}"), connection:
-            if not database_exists(connection, DATABASE):
-                create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
+        with connection_faults(f"{HOST}:{self.port}"):
+            try:
+                connection = psycopg.connect(superuser, autocommit=True)
+            except psycopg.OperationalError as error:
+                if "authentication failed" not in str(error):
+                    raise
+                raise self._locked_out(str(error).strip()) from error
+            with connection:
+                if not database_exists(connection, DATABASE):
+                    create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
+
+    def _locked_out(self, why: str) -> ConfigError:
+        return ConfigError(
+            f"The embedded PostgreSQL does not let its owner in: {why}.",
+            hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
+        )
 
     def _run(self, program: str, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
         # Files and not pipes: the server inherits them, and a pipe would be read until the server ends.

@@ -41,6 +41,7 @@ _WRONG_CONFIGURATION = (
     "does not support SSL",
     "certificate verify failed",
 )
+_ALL_TAKEN = ("too many clients", "too many connections", "connection slots are reserved")
 
 
 class Role(StrEnum):
@@ -170,6 +171,11 @@ def _refused(warehouse: str, error: psycopg.Error) -> StocksError:
     if any(sign in text for sign in _WRONG_CONFIGURATION):
         return ConfigError(
             f"The warehouse {warehouse} refuses the connection: {text}.", hint="Check STOCKS_WAREHOUSE_URL."
+        )
+    if any(sign in text for sign in _ALL_TAKEN):
+        return WarehouseUnavailable(
+            f"All connections of the warehouse {warehouse} are taken: {text}.",
+            hint="Close some: `select pid, usename, application_name from pg_stat_activity` tells whose they are.",
         )
     return WarehouseUnavailable(
         f"The warehouse {warehouse} can't be reached: {text}.",
