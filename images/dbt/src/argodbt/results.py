@@ -31,6 +31,7 @@ _PASSING = (
     "remaining connection slots",
     "too many clients",
     "deadlock detected",
+    "due to lock timeout",
 )
 
 

@@ -28,7 +28,7 @@ from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavai
 from stocks.gold.build import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.connection import Connection
+from stocks.warehouse.connection import Connection, locked_out, wait_for_turn
 from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
 from stocks.warehouse.query import Rows
 from stocks.warehouse.runlog import RunLog
@@ -84,7 +84,7 @@ class Books(Hooks):
         with contextlib.ExitStack() as stack:
             if self._log is not None and command in _STEPS:
                 facts = stack.enter_context(self._log().note(_STEPS[command])).detail
-            stack.enter_context(_told_as_ours())
+            stack.enter_context(_told_as_ours(self._warehouse))
             if command != "task":
                 self._owner = stack.enter_context(_owner(self._warehouse))
                 stack.enter_context(self._failure_noted(self._owner))
@@ -257,7 +257,7 @@ def of_run(run_id: str) -> Books:
 
 
 @contextlib.contextmanager
-def _told_as_ours() -> Iterator[None]:
+def _told_as_ours(warehouse: Warehouse) -> Iterator[None]:
     """Turns argodbt's errors into the pipeline's, with the exit codes that they have."""
     kinds: dict[type[dbt_errors.DbtError], type[StocksError]] = {
         dbt_errors.Unavailable: WarehouseUnavailable,
@@ -268,6 +268,10 @@ def _told_as_ours() -> Iterator[None]:
         yield
     except dbt_errors.DbtError as error:
         ours = kinds[type(error)](error.message, hint=error.hint)
+        if "lock timeout" in error.message:
+            with contextlib.suppress(StocksError), warehouse.connect(Role.OWNER) as connection:
+                told = locked_out(connection)
+                ours = WarehouseUnavailable(f"{error.message}{told.message}", hint=f"{told.hint} {error.hint}")
         ours.exit_code = error.exit_code
         raise ours from error
 
@@ -276,7 +280,7 @@ def _told_as_ours() -> Iterator[None]:
 def _owner(warehouse: Warehouse) -> Iterator[Connection]:
     """A connection as the owner of gold, while no other process begins or ends a build."""
     with warehouse.connect(Role.OWNER) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        wait_for_turn(connection, _LOCK)
         yield connection
 
 

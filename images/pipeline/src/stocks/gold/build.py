@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from stocks.errors import ConfigError
 from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
+from stocks.warehouse.connection import lock_timeout
 
 if TYPE_CHECKING:
     from argodbt.dbt import Progress
@@ -108,5 +109,5 @@ def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str,
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": password,
         "PGDATABASE": parts.path.removeprefix("/"),
-        **({"STOCKS_GOLD_SCHEMA": schema} if schema else {}),
+        **({"STOCKS_GOLD_SCHEMA": schema, "PGOPTIONS": lock_timeout()} if schema else {}),
     }
