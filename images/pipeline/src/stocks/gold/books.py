@@ -45,6 +45,22 @@ _PUBLISH = """
 alter schema gold rename to gold_before;
 alter schema gold_next rename to gold;
 alter schema gold_before rename to gold_next;
+grant usage on schema gold, snapshots to stocks_reader;
+grant select on all tables in schema gold, snapshots to stocks_reader;
+"""
+_SCHEMAS = """
+create schema if not exists gold;
+create schema if not exists gold_next;
+create schema if not exists snapshots;
+"""
+_FOREIGN_VIEWS = """
+select distinct format('%%I.%%I', home.nspname, view.relname), pg_get_viewdef(view.oid)
+from pg_depend
+join pg_rewrite on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
+join pg_class as view on ev_class = view.oid
+join pg_namespace as home on view.relnamespace = home.oid
+join pg_class as seen on refclassid = 'pg_class'::regclass and refobjid = seen.oid
+where seen.relnamespace = %s::regnamespace and home.nspname not in ('gold', 'gold_next')
 """
 
 
@@ -103,6 +119,12 @@ class Books(Hooks):
         asked, connection = selection.asked, self._connection
         base = None if asked.is_whole else _base(connection, selection, left)
         with connection.transaction():
+            connection.execute(_SCHEMAS)  # somebody may have dropped one
+            if views := [name for name, *_ in connection.execute(_FOREIGN_VIEWS, [BUILD_SCHEMA])]:
+                raise ConfigError(
+                    f"A build would drop what reads {BUILD_SCHEMA}: {', '.join(views)}.",
+                    hint="Let it read gold, which it then follows from build to build; or drop it.",
+                )
             if base is None:
                 # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
                 # lower number shows up after this one was written down as seen.
@@ -195,7 +217,24 @@ class Books(Hooks):
                 [ticket[_BUILD]],
             )
             if made.rowcount:
+                followers = self._connection.execute(_FOREIGN_VIEWS, [PUBLISHED_SCHEMA]).fetchall()
                 self._connection.execute(_PUBLISH)
+                self._follow(followers)
+
+    def _follow(self, views: Sequence[tuple[str, str]]) -> None:
+        """Points other people's views to the new gold: PostgreSQL knows tables by number, and swaps names alone.
+
+        Raises:
+            ConfigError: One can't follow, such as a materialized one; the next build would drop it with its tables.
+        """
+        for name, text in views:
+            try:
+                self._connection.execute(f"create or replace view {name} as {text}".encode())
+            except psycopg.ProgrammingError as error:
+                raise ConfigError(
+                    f"Gold is not published: {name} reads it, and can't follow: {error.diag.message_primary or error}.",
+                    hint="Drop it, and build again.",
+                ) from error
 
     @property
     def _connection(self) -> Connection:
