@@ -33,7 +33,7 @@ from psycopg import pq
 
 from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.warehouse import Role, connection_faults
-from stocks.warehouse.bootstrap import create_database, database_exists
+from stocks.warehouse.bootstrap import create_database, database_exists, withhold_locks
 
 HOST = "127.0.0.1"
 DATABASE = "stocks"
@@ -285,6 +285,8 @@ class EmbeddedPostgres:
             with connection:
                 if not database_exists(connection, DATABASE):
                     create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
+            with psycopg.connect(superuser, dbname=DATABASE, autocommit=True) as connection:
+                withhold_locks(connection)
 
     def _locked_out(self, why: str) -> ConfigError:
         return ConfigError(
