@@ -183,6 +183,13 @@ def connection_faults(warehouse: str) -> Iterator[None]:
             f"The login for the warehouse {warehouse} lacks a right: {_line(error)}.",
             hint="Its role must be stocks_owner, stocks_writer or stocks_reader, as the command needs.",
         ) from error
+    except psycopg.ProgrammingError as error:
+        if not _line(error).endswith(("does not exist", "already exists")):
+            raise  # a statement of ours is wrong
+        raise ConfigError(
+            f"The warehouse {warehouse} is not as its migrations left it: {_line(error)}.",
+            hint="Put back what was dropped or renamed; or fill a new warehouse by `stocks replay`: bronze has all.",
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _refused(warehouse, error) from error
 
