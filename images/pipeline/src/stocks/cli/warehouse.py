@@ -39,13 +39,13 @@ def query(
 ) -> None:
     """Read the warehouse with the read-only role."""
     from stocks.cli.rows import Format, print_rows
-    from stocks.warehouse.query import read
+    from stocks.warehouse.query import stream
 
     if fmt not in set(Format):
         raise ConfigError(f"There is no format {fmt!r}.", hint=f"Choose one of {', '.join(Format)}.")
     # As the reader's own login: one that is narrowed to the reader could take its other roles again.
-    with open_warehouse(load_settings(), Login.READER) as warehouse:
-        print_rows(read(warehouse, sql), Format(fmt))
+    with open_warehouse(load_settings(), Login.READER) as warehouse, stream(warehouse, sql) as (columns, rows):
+        print_rows(columns, rows, Format(fmt))
 
 
 def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = False) -> None:
