@@ -250,6 +250,7 @@ def pass_on(source: socket.socket, sink: socket.socket) -> None:
         " ",
         f"http://me:{PASSWORD}@127.0.0.1/stocks",
         f"postgresql://me:{PASSWORD}@127.0.0.1:port/stocks",
+        f"postgresql://me:{PASSWORD}@127.0.0.1:99999/stocks",
         f"postgresql://me:{PASSWORD}@[::1/stocks",
         f"postgresql://me:{PASSWORD}%zz@127.0.0.1/stocks",
         f"postgresql://me:{PASSWORD}@127.0.0.1/stocks?no_such_option=1",
