@@ -107,6 +107,32 @@ def test_json_hides_no_column_and_no_number(sample_instance: Instance) -> None:
     assert "called x" in twice.stderr
 
 
+def test_a_long_table_is_cut_and_says_so(sample_instance: Instance) -> None:
+    long = "select n from generate_series(1, {}) as n"
+    shown = sample_instance.stocks("query", long.format(10_001)).stdout.splitlines()
+    assert shown[-2:] == ["10000", "(the first 10,000 rows; --format csv gives all)"]
+    assert sample_instance.stocks("query", long.format(21)).stdout.splitlines()[-1] == "(21 rows)"
+    assert len(sample_instance.stocks("query", long.format(10_001), "--format", "csv").stdout.splitlines()) == 10_002
+    assert sample_instance.stocks("query", long.format(0), "--format", "json").stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("query", "select 1"), ("status", "--json")])
+def test_output_to_a_full_device_is_told(arguments: tuple[str, ...], sample_instance: Instance) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ended = subprocess.run(
+            [sys.executable, "-m", "stocks", *arguments],
+            env=sample_instance.environment,
+            cwd=sample_instance.state.parent,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 78
+    assert "No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_nothing_to_build_is_not_built(instance: Instance) -> None:
     ended = instance.stocks("run", "--tickers", "NOPE", "--json")
     assert ended.returncode == 65

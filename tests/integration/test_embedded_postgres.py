@@ -17,7 +17,8 @@ import pytest
 
 from stocks.cli.running import open_warehouse
 from stocks.embedded import EmbeddedPostgres
-from stocks.errors import ConfigError
+from stocks.embedded.postgres import _as_account
+from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.providers import PROVIDERS, Unlimited
 from stocks.settings import Settings
 from stocks.warehouse import Role, Warehouse
@@ -28,6 +29,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from stocks.embedded import EmbeddedPostgres
+from stocks.embedded.postgres import _as_account
 
 with EmbeddedPostgres(Path(sys.argv[1])).running() as server:
     print(server.port, flush=True)
@@ -277,6 +279,40 @@ class TestRecovery:
         with server.running(), psycopg.connect(server.url()):
             assert postmaster(server) != os.getpid()
 
+    def test_stranger_that_a_stale_pid_file_names_is_left_alone(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            text = (server.data / "postmaster.pid").read_text()
+        with subprocess.Popen([*_as_account(), "sleep", "600"]) as stranger:  # of the server's own user
+            named = "\n".join([str(stranger.pid), *text.splitlines()[1:]]) + "\n"
+            try:
+                (server.data / "postmaster.pid").write_text(named)
+                assert not server.is_running()
+                assert server.stop()
+                assert stranger.poll() is None
+                with server.running(), psycopg.connect(server.url()):
+                    assert postmaster(server) != stranger.pid
+                assert stranger.poll() is None
+            finally:
+                stranger.kill()
+
+    def test_server_that_does_not_come_to_its_end_is_helped(self, server: EmbeddedPostgres) -> None:
+        with server.running():
+            server.keep_running()
+            with psycopg.connect(server.url("postgres"), dbname="postgres", autocommit=True) as connection:
+                connection.execute("create table if not exists safe as select 1 as a")
+                found = connection.execute(
+                    "select pid from pg_stat_activity where backend_type = 'checkpointer'"
+                ).fetchone()
+        assert found
+        before = postmaster(server)
+        os.kill(found[0], signal.SIGSTOP)  # stands for whatever it hangs at
+        os.kill(before, signal.SIGINT)
+        hasty = EmbeddedPostgres(server.folder.parent, patience=1)
+        with hasty.running(), psycopg.connect(hasty.url("postgres"), dbname="postgres", autocommit=True) as connection:
+            assert postmaster(hasty) != before
+            assert connection.execute("select a from safe").fetchone() == (1,)
+            connection.execute("drop table safe")
+
     def test_what_a_killed_initdb_left_is_cleaned_up(self, tmp_path: Path) -> None:
         server = EmbeddedPostgres(tmp_path / "state")
         leftover = server.folder / "data.incomplete"
@@ -310,6 +346,31 @@ class TestRecovery:
         with again.running(), psycopg.connect(again.url()):
             pass
 
+    @pytest.mark.parametrize("left", ["", '{"postgres": "x', "[]", '{"postgres": "x"}'])
+    def test_cut_passwords_are_a_config_error(self, left: str, server: EmbeddedPostgres) -> None:
+        path = server.folder / "passwords.json"
+        kept = path.read_text()
+        path.write_text(left)
+        try:
+            with pytest.raises(ConfigError, match="passwords"), server.running():
+                pass
+            assert not server.is_running()
+        finally:
+            path.write_text(kept)
+
+    def test_server_whose_connections_are_all_taken_is_to_be_tried_again(self, server: EmbeddedPostgres) -> None:
+        with server.running(), contextlib.ExitStack() as taken:
+            for _ in range(60):
+                taken.enter_context(contextlib.closing(psycopg.connect(server.url("postgres"), dbname="postgres")))
+            for role in (Role.OWNER, Role.READER):
+                with pytest.raises(WarehouseUnavailable, match="are taken"), Warehouse(server.url()).connect(role):
+                    pass
+            again = EmbeddedPostgres(server.folder.parent)
+            with pytest.raises(WarehouseUnavailable, match="are taken") as caught, again.running():
+                pass
+            assert "remove" not in caught.value.hint
+            assert server.is_running()
+
     def test_server_that_does_not_start_says_why(self, tmp_path: Path, server: EmbeddedPostgres) -> None:
         broken = EmbeddedPostgres(tmp_path)
         shutil.copytree(server.folder, broken.folder)
@@ -333,10 +394,19 @@ class TestStateFolder:
         assert str(state) in caught.value.message
         assert "STOCKS_STATE_DIR" in caught.value.hint
 
-    def test_folder_with_a_space_and_a_quote(self, tmp_path: Path) -> None:
-        server = EmbeddedPostgres(tmp_path / "it's my state")
+    @pytest.mark.parametrize("name", ["it's my state", 'a "state"', "$(touch hurt)", "`touch hurt`", "a\\"])
+    def test_folder_whose_name_a_shell_would_read(
+        self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        server = EmbeddedPostgres(tmp_path / name)
         with server.running(), psycopg.connect(server.url()):
             assert server.data.is_dir()
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+    def test_folder_with_a_line_break_is_a_config_error(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="line break"), EmbeddedPostgres(tmp_path / "a\nb").running():
+            pass
 
 
 class TestInstance:

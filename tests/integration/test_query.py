@@ -1,11 +1,13 @@
 """Read-only SQL for people: what it reads, all that it refuses, and faults of the connection told apart."""
 
+import os
 import socket
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -17,7 +19,7 @@ from stocks.embedded import EmbeddedPostgres
 from stocks.errors import ConfigError, StocksError, WarehouseUnavailable
 from stocks.warehouse import Role, Warehouse, connection_faults
 from stocks.warehouse.migrate import migrate
-from stocks.warehouse.query import Rows, read
+from stocks.warehouse.query import Rows, read, stream
 
 PASSWORD = "hush-hush-hush"
 INSERT = "insert into ops.run (run_id, command) values (gen_random_uuid(), 'smuggled')"
@@ -139,6 +141,33 @@ def test_message_says_what_is_wrong_and_where(statement: str, message: str, shar
     assert caught.value.exit_code == 78
 
 
+def test_dates_that_python_does_not_have_are_text(shared: Warehouse) -> None:
+    found = read(
+        shared,
+        "select 'infinity'::date, '0044-03-15 BC'::date, '-infinity'::timestamptz, 'infinity'::timestamp,"
+        " 'infinity'::interval, array['infinity'::date], date '2024-02-29'",
+    )
+    assert [str(value) for value in found.rows[0]] == [
+        *("infinity", "0044-03-15 BC", "-infinity", "infinity", "infinity", "['infinity']", "2024-02-29")
+    ]
+
+
+def test_rows_are_read_as_they_come(shared: Warehouse) -> None:
+    with stream(shared, "select n, repeat('x', 1000) from generate_series(1, 50000000) as n") as (columns, rows):
+        assert columns == ["n", "repeat"]
+        assert [next(rows)[0] for _ in range(3)] == [1, 2, 3]
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        for _ in range(100_000):
+            next(rows)
+        more = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") - resident
+    assert more < 50e6
+
+
+def test_error_in_a_later_row_is_told(shared: Warehouse) -> None:
+    with pytest.raises(ConfigError, match="division by zero"):
+        read(shared, "select 1 / (3000 - n) from generate_series(1, 5000) as n")
+
+
 def test_hint_of_the_server_is_passed_on(shared: Warehouse) -> None:
     with pytest.raises(ConfigError) as caught:
         read(shared, "select no_such_function(1)")
@@ -221,6 +250,7 @@ def pass_on(source: socket.socket, sink: socket.socket) -> None:
         " ",
         f"http://me:{PASSWORD}@127.0.0.1/stocks",
         f"postgresql://me:{PASSWORD}@127.0.0.1:port/stocks",
+        f"postgresql://me:{PASSWORD}@127.0.0.1:99999/stocks",
         f"postgresql://me:{PASSWORD}@[::1/stocks",
         f"postgresql://me:{PASSWORD}%zz@127.0.0.1/stocks",
         f"postgresql://me:{PASSWORD}@127.0.0.1/stocks?no_such_option=1",

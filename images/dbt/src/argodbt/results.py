@@ -31,6 +31,7 @@ _PASSING = (
     "remaining connection slots",
     "too many clients",
     "deadlock detected",
+    "due to lock timeout",
 )
 # What they say of a login that will be refused a minute later, too.
 _REFUSED = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sys
 import traceback
@@ -16,7 +18,7 @@ from typer.core import TyperGroup
 
 from stocks.cli import bootstrap, doctor, sample_api, warehouse
 from stocks.cli.steps import command_of, replay_command, run_command
-from stocks.errors import INTERRUPTED, StocksError, code_of
+from stocks.errors import INTERRUPTED, ConfigError, StocksError, code_of
 from stocks.steps import REPORT, STEPS
 
 
@@ -59,11 +61,26 @@ app.command(rich_help_panel="Warehouse", context_settings={"allow_extra_args": T
 app.add_typer(bootstrap.app, name="bootstrap", rich_help_panel="Warehouse")
 
 
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
 def main() -> None:
     """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
+        wrong = ConfigError(
+            f"The output can't be written: {error.strerror}.", hint="Free some space, and run it again."
+        )
+        _show(wrong)
+        sys.exit(wrong.exit_code)
     except Exception as error:  # noqa: BLE001 -- what nobody expected is a fault of ours, and has a code of its own
         traceback.print_exc()
         print("This is a fault of stocks itself: please report it with the lines above.", file=sys.stderr)

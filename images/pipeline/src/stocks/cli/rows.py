@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import math
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -13,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stocks.errors import ConfigError
-from stocks.warehouse.query import Rows
 
 _WIDEST = 10_000
+_LONGEST = 10_000  # rows of a table, whose widths are known when all of it is
 _FOOT = 20  # a table longer than this says at its foot how many rows it has
 
 
@@ -27,41 +29,41 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def print_rows(result: Rows, form: Format) -> None:
-    """Prints rows to standard output; every number with all its digits."""
+def print_rows(columns: list[str], rows: Iterator[tuple[Any, ...]], form: Format) -> None:
+    """Prints rows to standard output as they come; every number with all its digits. A table ends at _LONGEST rows.
+
+    Raises:
+        ConfigError: JSON is asked for, and two columns bear the same name, so one would hide the other.
+    """
     match form:
         case Format.CSV:
             writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(result.columns)
-            writer.writerows(result.rows)
+            writer.writerow(columns)
+            writer.writerows(rows)
         case Format.JSON:
-            print(json.dumps(_named(result), default=str))
+            if twice := {name for name in columns if columns.count(name) > 1}:
+                raise ConfigError(
+                    f"Several columns are called {', '.join(sorted(twice))}.",
+                    hint="Name them with `as`, or choose csv.",
+                )
+            before = "["
+            for row in rows:
+                named = {name: _in_json(value) for name, value in zip(columns, row, strict=True)}
+                sys.stdout.write(before + json.dumps(named, default=str))
+                before = ", "
+            print("[]" if before == "[" else "]")
         case Format.TABLE:
-            table = Table(*result.columns, box=None, pad_edge=False, header_style="bold")
-            for row in result.rows:
+            table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+            for row in itertools.islice(rows, _LONGEST):
                 table.add_row(*("" if value is None else str(value) for value in row))
             # As wide as its contents: a terminal wraps long lines, and a narrow column would hide values.
-            console = Console(highlight=False, markup=False, width=_WIDEST)
-            console.print(table)
-            if len(result.rows) > _FOOT:
-                print(f"({len(result.rows):,} rows)")
+            Console(highlight=False, markup=False, width=_WIDEST).print(table)
+            if next(rows, None) is not None:
+                print(f"(the first {_LONGEST:,} rows; --format csv gives all)")
+            elif table.row_count > _FOOT:
+                print(f"({table.row_count:,} rows)")
 
 
-def _named(result: Rows) -> list[dict[str, Any]]:
-    """The rows by column name, in values that JSON has.
-
-    Raises:
-        ConfigError: Two columns bear the same name, so one would hide the other.
-    """
-    if twice := {name for name in result.columns if result.columns.count(name) > 1}:
-        raise ConfigError(
-            f"Several columns are called {', '.join(sorted(twice))}.", hint="Name them with `as`, or choose csv."
-        )
-    return [
-        {
-            # JSON has no NaN and no infinity; PostgreSQL's own to_json writes them as text, too.
-            name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        for row in result.dicts()
-    ]
+def _in_json(value: Any) -> Any:
+    """JSON has no NaN and no infinity; PostgreSQL's own to_json writes them as text, too."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -13,6 +13,7 @@ from stocks.cli.report import Output, reporter
 from stocks.errors import StocksError
 from stocks.report import Report
 from stocks.settings import Settings, load_settings
+from stocks.steps import Login
 
 if TYPE_CHECKING:  # heavy: each command imports what it needs
     from stocks.warehouse import Warehouse
@@ -29,8 +30,12 @@ def reporting(output: Output | None, as_json: bool, *, series: str = "") -> Iter
         raise typer.Exit(error.exit_code) from None
 
 
-def open_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
+def open_warehouse(settings: Settings, login: Login = Login.OWNER) -> AbstractContextManager[Warehouse]:
     """The warehouse in force, at this code's version: the one that is set, else the embedded one of the state folder.
+
+    Args:
+        settings: The settings in force.
+        login: To the embedded one; who sets a warehouse has chosen the login with it.
 
     Raises:
         ConfigError: A warehouse that was set lacks a migration, or the embedded one can't be started.
@@ -41,5 +46,6 @@ def open_warehouse(settings: Settings) -> AbstractContextManager[Warehouse]:
 
         return open_migrated(settings)
     from stocks.embedded import open_embedded
+    from stocks.warehouse import Role
 
-    return open_embedded(settings)
+    return open_embedded(settings, Role(f"stocks_{login}"))

@@ -39,12 +39,13 @@ def query(
 ) -> None:
     """Read the warehouse with the read-only role."""
     from stocks.cli.rows import Format, print_rows
-    from stocks.warehouse.query import read
+    from stocks.warehouse.query import stream
 
     if fmt not in set(Format):
         raise ConfigError(f"There is no format {fmt!r}.", hint=f"Choose one of {', '.join(Format)}.")
-    with open_warehouse(load_settings()) as warehouse:
-        print_rows(read(warehouse, sql), Format(fmt))
+    # As the reader's own login: one that is narrowed to the reader could take its other roles again.
+    with open_warehouse(load_settings(), Login.READER) as warehouse, stream(warehouse, sql) as (columns, rows):
+        print_rows(columns, rows, Format(fmt))
 
 
 def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = False) -> None:
@@ -78,22 +79,19 @@ def env(
     """
     from stocks.embedded import EmbeddedPostgres
     from stocks.gold import environment
-    from stocks.warehouse import Warehouse
 
     settings = load_settings()
     server = EmbeddedPostgres(settings.stocks_state_dir)
     if stop:
         print("Stopped." if server.stop() else "Others still use the server: the last of them stops it.")
         return
-    with open_warehouse(settings) as warehouse:
-        is_embedded = settings.stocks_warehouse_url is None
-        login = Warehouse(server.url(f"stocks_{role}")) if is_embedded else warehouse
-        variables = {**environment(login), "STOCKS_WAREHOUSE_URL": login.url}
+    with open_warehouse(settings, role) as warehouse:
+        variables = {**environment(warehouse), "STOCKS_WAREHOUSE_URL": warehouse.url}
         if context.args:
             command = [_beside_python(context.args[0]), *context.args[1:]]
             ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
             raise typer.Exit(ended.returncode)
-        if is_embedded:
+        if settings.stocks_warehouse_url is None:
             server.keep_running()
         for name, value in variables.items():
             print(f"export {name}={shlex.quote(value)}")

@@ -18,6 +18,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -30,15 +31,17 @@ from typing import IO
 import psycopg
 from psycopg import pq
 
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.warehouse import Role, connection_faults
-from stocks.warehouse.bootstrap import create_database, database_exists
+from stocks.warehouse.bootstrap import create_database, database_exists, withhold_locks
 
 HOST = "127.0.0.1"
 DATABASE = "stocks"
 SUPERUSER = "postgres"
 
-_PATIENCE = 30.0  # seconds, for a server that is starting up or was killed
+_PATIENCE = 30.0  # seconds, for a server that is shutting down
+_RECOVERY = 300.0  # seconds, for one that starts up: after a crash it reads its log again
+_BY_FORCE = 10.0  # seconds: PostgreSQL gives its processes 5 to heed SIGQUIT
 
 _SERVER_SETTINGS = {
     "listen_addresses": HOST,
@@ -63,12 +66,15 @@ class EmbeddedPostgres:
 
     Args:
         state_dir: The state folder; the server lives in its sub-folder `postgres`.
+        patience: Seconds after which a server that is shutting down is ended by force.
     """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, *, patience: float = _PATIENCE) -> None:
         self.folder = state_dir / "postgres"
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
+        self._patience = patience
+        self._pid_file = self.data / "postmaster.pid"
         self._passwords_file = self.folder / "passwords.json"
         self._keep_file = self.folder / "keep-running"
 
@@ -111,13 +117,7 @@ class EmbeddedPostgres:
 
     def is_running(self) -> bool:
         """Whether the server of this folder runs."""
-        pid_file = self.data / "postmaster.pid"
-        if not pid_file.exists():
-            return False
-        if _is_zombie(pid_file):
-            pid_file.unlink()
-            return False
-        return self._run("pg_ctl", "status").returncode == 0
+        return self._process() is not None
 
     def url(self, role: str = Role.OWNER) -> str:
         """The connection URL of a role, its password inside: for `stocks env` and connections, never for a log."""
@@ -126,7 +126,7 @@ class EmbeddedPostgres:
     @property
     def port(self) -> int:
         """The TCP port of the running server."""
-        return int((self.data / "postmaster.pid").read_text().splitlines()[3])
+        return int(self._pid_file.read_text().splitlines()[3])
 
     @cached_property
     def _passwords(self) -> dict[str, str]:
@@ -134,10 +134,18 @@ class EmbeddedPostgres:
         if not self._passwords_file.exists():
             made = {role: secrets.token_urlsafe(24) for role in (SUPERUSER, *Role)}
             _write_private(self._passwords_file, json.dumps(made))
-        found: dict[str, str] = json.loads(self._passwords_file.read_text())
-        return found
+        with contextlib.suppress(OSError, ValueError):
+            found = json.loads(self._passwords_file.read_text())
+            if isinstance(found, dict) and found.keys() >= {SUPERUSER, *Role}:
+                return found
+        raise self._locked_out(f"the passwords in {self._passwords_file} can't be read")
 
     def _prepare_folder(self) -> None:
+        if {"\n", "\r"} & set(str(self.folder)):
+            raise ConfigError(
+                f"The name of the state folder {str(self.folder.parent)!r} holds a line break: PostgreSQL can't cope.",
+                hint="Set STOCKS_STATE_DIR to another folder.",
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.folder) as probe:
@@ -157,37 +165,84 @@ class EmbeddedPostgres:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def _process(self) -> int | None:
+        """The server's process; None where there is none.
+
+        Its file outlives a crash, and another program may have got the number since: it is none of ours to signal.
+        """
+        with contextlib.suppress(OSError, ValueError, IndexError):  # the file is not whole yet, or gone
+            pid = int(self._pid_file.read_text().splitlines()[0])
+            if _serves(pid, self.data):
+                return pid
+        return None
+
     def _is_ready(self) -> bool:
         """Whether there is a server that takes connections; waits where that is about to be decided.
 
-        It may be starting up or shutting down, and who told it to was killed. Or it was killed itself: its process
-        is there until process 1 has taken note, and so long PostgreSQL refuses to start another.
+        It may be starting up or shutting down, and who told it to was killed. One that does not come to its end is
+        helped there.
+
+        Raises:
+            WarehouseUnavailable: It starts up for too long.
         """
-        deadline = time.monotonic() + _PATIENCE
+        begun = time.monotonic()
         while self.is_running():
+            waited = time.monotonic() - begun
             with contextlib.suppress(OSError, ValueError, IndexError):  # its file is not whole yet, or gone
                 place = psycopg.conninfo.make_conninfo(host=HOST, port=self.port, user=SUPERUSER, dbname="postgres")
                 if pq.PGconn.ping(place.encode()) == pq.Ping.OK:
                     return True
-            if time.monotonic() > deadline:
-                break
+                if waited > self._patience and self._pid_file.read_text().split()[-1] == "stopping":
+                    self._stop()
+            if waited > _RECOVERY:
+                raise WarehouseUnavailable(
+                    "The embedded PostgreSQL is still starting up.", hint=f"What it does is in its log {self.log}."
+                )
             time.sleep(0.1)
         return False
 
     def _start(self) -> None:
         if not self.data.exists():
             self._initialize()
+        if not self.is_running() and self._pid_file.exists() and self._pid_file.read_text():
+            self._pid_file.unlink()  # PostgreSQL would take any program of that number for a server
         said_before = self.log.stat().st_size if self.log.exists() else 0
-        started = self._run(
-            "pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", f"-p {_free_port(self.folder)}"
+        server = str(_programs() / "postgres")
+        command = [*_as_account(), server, "-D", str(self.data), "-p", str(_free_port(self.folder))]
+        # Without pg_ctl, whose shell would run a folder's name; in a session of its own, where no Ctrl-C reaches it.
+        started = os.posix_spawn(
+            command[0],
+            command,
+            os.environ,  # noqa: TID251 -- passed on unread
+            setsid=True,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
         )
+        while os.waitpid(started, os.WNOHANG) == (0, 0):
+            if self._is_ready():
+                return
+            time.sleep(0.02)
         # It fails, too, where the server of a start that was killed had not shown itself yet.
-        if started.returncode != 0 and not self._is_ready():
-            said = self.log.read_bytes()[said_before:].decode(errors="replace") if self.log.exists() else ""
-            raise self._failure("PostgreSQL did not start", said or started.stderr)
+        if not self._is_ready():
+            said = self.log.read_bytes()[said_before:].decode(errors="replace")
+            raise self._failure("PostgreSQL did not start", said)
 
     def _stop(self) -> None:
-        self._run("pg_ctl", "stop", "-w", "-m", "fast")
+        """Stops the server, by force where it does not end in time: nothing that was committed is lost by that."""
+        for how, seconds in (
+            (signal.SIGINT, self._patience),
+            (signal.SIGQUIT, _BY_FORCE),
+            (signal.SIGKILL, _BY_FORCE),
+        ):
+            deadline = time.monotonic() + seconds
+            if pid := self._process():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, how)
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def _initialize(self) -> None:
         """Makes the data folder beside its place and moves it there: a killed initdb leaves nothing behind."""
@@ -220,16 +275,24 @@ class EmbeddedPostgres:
         superuser = psycopg.conninfo.make_conninfo(
             host=HOST, port=self.port, user=SUPERUSER, password=self._passwords[SUPERUSER], dbname="postgres"
         )
-        try:
-            connection = psycopg.connect(superuser, autocommit=True)
-        except psycopg.OperationalError as error:
-            raise ConfigError(
-                f"The embedded PostgreSQL does not let its owner in: {str(error).strip()}.",
-                hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
-            ) from error
-        with connection_faults(f"{HOST}:{self.port}"), connection:
-            if not database_exists(connection, DATABASE):
-                create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
+        with connection_faults(f"{HOST}:{self.port}"):
+            try:
+                connection = psycopg.connect(superuser, autocommit=True)
+            except psycopg.OperationalError as error:
+                if "authentication failed" not in str(error):
+                    raise
+                raise self._locked_out(str(error).strip()) from error
+            with connection:
+                if not database_exists(connection, DATABASE):
+                    create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
+            with psycopg.connect(superuser, dbname=DATABASE, autocommit=True) as connection:
+                withhold_locks(connection)
+
+    def _locked_out(self, why: str) -> ConfigError:
+        return ConfigError(
+            f"The embedded PostgreSQL does not let its owner in: {why}.",
+            hint=f"Put {self._passwords_file} back; or remove {self.folder}, and `stocks replay` fills a new one.",
+        )
 
     def _run(self, program: str, *arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
         # Files and not pipes: the server inherits them, and a pipe would be read until the server ends.
@@ -307,16 +370,14 @@ def _as_account() -> list[str]:
     ]
 
 
-def _is_zombie(pid_file: Path) -> bool:
-    """Whether the server was killed and nobody has asked for its exit code.
+def _serves(pid: int, data: Path) -> bool:
+    """Whether a process is the server of a data folder, by how it was started.
 
-    In a container without an init process nobody ever does: PostgreSQL's own check takes such a process for a
-    living one, and refuses to start again.
+    A server that was killed is none, though its process stays where nobody asks for its exit code, as in a container
+    without an init process: it has no command line any more.
     """
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pid = int(pid_file.read_text().splitlines()[0])
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return False
+    words = Path(f"/proc/{pid}/cmdline").read_text(errors="surrogateescape").split("\0")
+    return Path(words[0]).name == "postgres" and "-D" in words and data.samefile(words[words.index("-D") + 1])
 
 
 def _is_last(users: IO[str]) -> bool:

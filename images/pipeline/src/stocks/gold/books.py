@@ -29,7 +29,7 @@ from stocks.gold.environment import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
 from stocks.providers import in_words
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.connection import Connection
+from stocks.warehouse.connection import Connection, locked_out, wait_for_turn
 from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
 from stocks.warehouse.query import Rows
 from stocks.warehouse.runlog import RunLog
@@ -46,6 +46,22 @@ _PUBLISH = """
 alter schema gold rename to gold_before;
 alter schema gold_next rename to gold;
 alter schema gold_before rename to gold_next;
+grant usage on schema gold, snapshots to stocks_reader;
+grant select on all tables in schema gold, snapshots to stocks_reader;
+"""
+_SCHEMAS = """
+create schema if not exists gold;
+create schema if not exists gold_next;
+create schema if not exists snapshots;
+"""
+_FOREIGN_VIEWS = """
+select distinct format('%%I.%%I', home.nspname, view.relname), pg_get_viewdef(view.oid)
+from pg_depend
+join pg_rewrite on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
+join pg_class as view on ev_class = view.oid
+join pg_namespace as home on view.relnamespace = home.oid
+join pg_class as seen on refclassid = 'pg_class'::regclass and refobjid = seen.oid
+where seen.relnamespace = %s::regnamespace and home.nspname not in ('gold', 'gold_next')
 """
 
 
@@ -85,7 +101,7 @@ class Books(Hooks):
         with contextlib.ExitStack() as stack:
             if self._log is not None and command in _STEPS:
                 facts = stack.enter_context(self._log().note(_STEPS[command])).detail
-            stack.enter_context(_told_as_ours())
+            stack.enter_context(_told_as_ours(self._warehouse))
             if command != "task":
                 self._owner = stack.enter_context(_owner(self._warehouse))
                 stack.enter_context(self._failure_noted(self._owner))
@@ -104,6 +120,12 @@ class Books(Hooks):
         asked, connection = selection.asked, self._connection
         base = None if asked.is_whole else _base(connection, selection, left)
         with connection.transaction():
+            connection.execute(_SCHEMAS)  # somebody may have dropped one
+            if views := [name for name, *_ in connection.execute(_FOREIGN_VIEWS, [BUILD_SCHEMA])]:
+                raise ConfigError(
+                    f"A build would drop what reads {BUILD_SCHEMA}: {', '.join(views)}.",
+                    hint="Let it read gold, which it then follows from build to build; or drop it.",
+                )
             if base is None:
                 # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
                 # lower number shows up after this one was written down as seen.
@@ -196,7 +218,24 @@ class Books(Hooks):
                 [ticket[_BUILD]],
             )
             if made.rowcount:
+                followers = self._connection.execute(_FOREIGN_VIEWS, [PUBLISHED_SCHEMA]).fetchall()
                 self._connection.execute(_PUBLISH)
+                self._follow(followers)
+
+    def _follow(self, views: Sequence[tuple[str, str]]) -> None:
+        """Points other people's views to the new gold: PostgreSQL knows tables by number, and swaps names alone.
+
+        Raises:
+            ConfigError: One can't follow, such as a materialized one; the next build would drop it with its tables.
+        """
+        for name, text in views:
+            try:
+                self._connection.execute(f"create or replace view {name} as {text}".encode())
+            except psycopg.ProgrammingError as error:
+                raise ConfigError(
+                    f"Gold is not published: {name} reads it, and can't follow: {error.diag.message_primary or error}.",
+                    hint="Drop it, and build again.",
+                ) from error
 
     @property
     def _connection(self) -> Connection:
@@ -258,7 +297,7 @@ def of_run(run_id: str) -> Books:
 
 
 @contextlib.contextmanager
-def _told_as_ours() -> Iterator[None]:
+def _told_as_ours(warehouse: Warehouse) -> Iterator[None]:
     """Turns argodbt's errors into the pipeline's, with the exit codes that they have."""
     kinds: dict[type[dbt_errors.DbtError], type[StocksError]] = {
         dbt_errors.Unavailable: WarehouseUnavailable,
@@ -269,6 +308,10 @@ def _told_as_ours() -> Iterator[None]:
         yield
     except dbt_errors.DbtError as error:
         ours = kinds[type(error)](error.message, hint=error.hint)
+        if "lock timeout" in error.message:
+            with contextlib.suppress(StocksError), warehouse.connect(Role.OWNER) as connection:
+                told = locked_out(connection)
+                ours = WarehouseUnavailable(f"{error.message}{told.message}", hint=f"{told.hint} {error.hint}")
         ours.exit_code = error.exit_code
         raise ours from error
 
@@ -277,7 +320,7 @@ def _told_as_ours() -> Iterator[None]:
 def _owner(warehouse: Warehouse) -> Iterator[Connection]:
     """A connection as the owner of gold, while no other process begins or ends a build."""
     with warehouse.connect(Role.OWNER) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+        wait_for_turn(connection, _LOCK)
         yield connection
 
 

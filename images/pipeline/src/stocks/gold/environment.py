@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
+from stocks.warehouse.connection import lock_timeout
 
 BUILD_SCHEMA, PUBLISHED_SCHEMA = "gold_next", "gold"
 
@@ -26,5 +27,5 @@ def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str,
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": password,
         "PGDATABASE": parts.path.removeprefix("/"),
-        **({"STOCKS_GOLD_SCHEMA": schema} if schema else {}),
+        **({"STOCKS_GOLD_SCHEMA": schema, "PGOPTIONS": lock_timeout()} if schema else {}),
     }

@@ -19,6 +19,7 @@ from stocks.run.execute import execute
 from stocks.settings import Settings
 from stocks.steps import GOLD, PLAN, Flow
 from stocks.warehouse import Role, Warehouse
+from stocks.warehouse.connection import wait_for_turn
 from stocks.warehouse.due import is_gold_due
 from stocks.warehouse.runlog import RunLog
 
@@ -188,5 +189,5 @@ def _alone(warehouse: Warehouse, report: Report) -> Iterator[None]:
         taken = connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() == (True,)
         if not taken:
             report.say("Another run is at work on this warehouse: waiting until it has ended.")
-            connection.execute("select pg_advisory_lock(%s)", [_LOCK])
+            wait_for_turn(connection, _LOCK)
         yield

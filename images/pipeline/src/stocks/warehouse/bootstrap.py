@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from stocks.errors import ConfigError
 from stocks.warehouse.connection import Connection, Role, Warehouse, connect_within, connection_faults
@@ -42,6 +43,29 @@ def create_database(connection: Connection, database: str, passwords: Mapping[Ro
         connection.execute(statement.format(sql.Identifier(database), sql.Identifier(Role.OWNER), _TEXT))
 
 
+def withhold_locks(connection: Connection) -> None:
+    """Keeps advisory locks from the reader: by them runs wait for each other, and whoever reads could hold them up.
+
+    Args:
+        connection: A superuser's, to the database.
+    """
+    connection.execute(
+        """
+        do $$
+        declare lock regprocedure;
+        begin
+            for lock in
+                select oid from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+                    and proname ~ '^pg_(try_)?advisory_' and has_function_privilege('stocks_reader', oid, 'execute')
+            loop
+                execute format('revoke execute on function %s from public', lock);
+                execute format('grant execute on function %s to stocks_writer', lock);
+            end loop;
+        end $$
+        """
+    )
+
+
 def database_exists(connection: Connection, database: str) -> bool:
     """Whether the server has a database of that name; it is made last, so the logins are there, too."""
     return connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone() is not None
@@ -75,6 +99,8 @@ def bootstrap(logins: Path, *, connect_wait: float = 0) -> str:
         connect_within(connect_wait) as connection,
     ):
         create_database(connection, database, {role: passwords[role] for role in Role})
+        with connect_within(0, make_conninfo(dbname=database)) as own:
+            withhold_locks(own)
     return database
 
 

@@ -20,6 +20,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_TIMEOUT = 10  # seconds
 _PAUSE = 0.5  # seconds between two tries
+LOCK_WAIT = 60
+"""Seconds for which a statement waits for another session's lock; loads hold theirs for less."""
 
 _PASSING = (
     errors.AdminShutdown,
@@ -41,6 +43,21 @@ _WRONG_CONFIGURATION = (
     "does not support SSL",
     "certificate verify failed",
 )
+_ALL_TAKEN = ("too many clients", "too many connections", "connection slots are reserved")
+
+# In full to the login's own role; of other logins it shows that they are there.
+_HOLDERS = """
+select format(
+    'pid %s (%s%s) has %s since %s: %s', pid, usename, ', ' || nullif(application_name, ''),
+    left(string_agg(distinct format('%s on %s', mode, relation::regclass), ', '), 200),
+    xact_start::timestamptz(0), left(query, 100)
+)
+from pg_locks join pg_stat_activity using (pid) join pg_class on relation = pg_class.oid
+where granted and datname = current_database() and pid <> pg_backend_pid() and relkind <> 'i'
+    and relnamespace::regnamespace::text in ('silver', 'ops', 'gold', 'gold_next', 'snapshots', 'migration')
+group by pid, usename, application_name, xact_start, query
+order by xact_start limit 3
+"""
 
 
 class Role(StrEnum):
@@ -84,14 +101,42 @@ class Warehouse:
         """A connection in autocommit mode; `connection.transaction()` groups statements.
 
         Raises:
-            WarehouseUnavailable: The server can't be reached or went away.
+            WarehouseUnavailable: The server can't be reached or went away, or another session keeps a lock.
             ConfigError: The login or the role is wrong, or the server's disk is full.
         """
-        options = f"-c role={role.value}" + (" -c default_transaction_read_only=on" if read_only else "")
+        options = f"-c role={role.value} {lock_timeout()}" + (
+            " -c default_transaction_read_only=on" if read_only else ""
+        )
         with connection_faults(str(self)):
             connection = connect_within(self._connect_wait, self.url, options)
             with contextlib.closing(connection):
-                yield connection
+                try:
+                    yield connection
+                except errors.LockNotAvailable as error:
+                    connection.rollback()
+                    raise locked_out(connection) from error
+
+
+def lock_timeout() -> str:
+    """The option of a server's process that bounds what a statement waits for a lock."""
+    return f"-c lock_timeout={LOCK_WAIT}s"
+
+
+def wait_for_turn(connection: Connection, lock: int) -> None:
+    """Takes an advisory lock for the session, however long it takes: who holds it is at work, and will end."""
+    connection.execute("set lock_timeout = 0")
+    connection.execute("select pg_advisory_lock(%s)", [lock])
+    connection.execute("reset lock_timeout")
+
+
+def locked_out(connection: Connection) -> WarehouseUnavailable:
+    """The error of a statement that waited for a lock in vain; names the sessions that have one."""
+    connection.execute("set role none")  # the login sees more than the reader
+    holders = [text for (text,) in connection.execute(_HOLDERS)]
+    return WarehouseUnavailable(
+        f"A lock was waited for in vain, {LOCK_WAIT} s long. {'; '.join(holders) or 'Nobody has one any more'}.",
+        hint="End the session that holds it: select pg_terminate_backend(pid). Then run the same command again.",
+    )
 
 
 def connect_within(seconds: float, url: str = "", options: str | None = None) -> Connection:
@@ -138,6 +183,13 @@ def connection_faults(warehouse: str) -> Iterator[None]:
             f"The login for the warehouse {warehouse} lacks a right: {_line(error)}.",
             hint="Its role must be stocks_owner, stocks_writer or stocks_reader, as the command needs.",
         ) from error
+    except psycopg.ProgrammingError as error:
+        if not _line(error).endswith(("does not exist", "already exists")):
+            raise  # a statement of ours is wrong
+        raise ConfigError(
+            f"The warehouse {warehouse} is not as its migrations left it: {_line(error)}.",
+            hint="Put back what was dropped or renamed; or fill a new warehouse by `stocks replay`: bronze has all.",
+        ) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _refused(warehouse, error) from error
 
@@ -170,6 +222,11 @@ def _refused(warehouse: str, error: psycopg.Error) -> StocksError:
     if any(sign in text for sign in _WRONG_CONFIGURATION):
         return ConfigError(
             f"The warehouse {warehouse} refuses the connection: {text}.", hint="Check STOCKS_WAREHOUSE_URL."
+        )
+    if any(sign in text for sign in _ALL_TAKEN):
+        return WarehouseUnavailable(
+            f"All connections of the warehouse {warehouse} are taken: {text}.",
+            hint="Close some: `select pid, usename, application_name from pg_stat_activity` tells whose they are.",
         )
     return WarehouseUnavailable(
         f"The warehouse {warehouse} can't be reached: {text}.",

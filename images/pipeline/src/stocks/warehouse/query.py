@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg import errors
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
 
 from stocks.errors import ConfigError
-from stocks.warehouse.connection import Role, Warehouse
+from stocks.warehouse.connection import Connection, Role, Warehouse
+
+_Stream = Generator[tuple[Any, ...], None, None]
+_CHUNK = 1000  # rows that are in memory at a time
+_DATES = ("date", "timestamp", "timestamptz", "interval")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +35,16 @@ class Rows:
 
 
 def read(warehouse: Warehouse, statement: str, parameters: dict[str, Any] | None = None) -> Rows:
-    """Runs one statement as the reader, in a transaction that can only read.
+    """All rows of one statement; see `stream`."""
+    with stream(warehouse, statement, parameters) as (columns, rows):
+        return Rows(columns=columns, rows=list(rows))
+
+
+@contextlib.contextmanager
+def stream(
+    warehouse: Warehouse, statement: str, parameters: dict[str, Any] | None = None
+) -> Iterator[tuple[list[str], Iterator[tuple[Any, ...]]]]:
+    """Runs one statement as the reader, in a transaction that can only read; gives its columns, and rows as they come.
 
     The extended protocol takes one statement at a time, so nothing can be smuggled in behind a semicolon. The
     transaction is begun here, so that a DO block can't end it and begin another one that writes.
@@ -38,7 +57,19 @@ def read(warehouse: Warehouse, statement: str, parameters: dict[str, Any] | None
     with warehouse.connect(Role.READER, read_only=True) as connection:
         try:
             connection.execute("begin")  # it ends with the connection
-            cursor = connection.execute(text, parameters, prepare=True)
+            for name in _DATES:
+                connection.adapters.register_loader(name, _or_text(connection, name))
+            cursor = connection.cursor()
+            with contextlib.closing(cast("_Stream", cursor.stream(text, parameters, size=_CHUNK))) as rows:
+                first = list(itertools.islice(rows, 1))
+                if not first:  # the cursor has seen nothing, but the server knows the statement still
+                    told = connection.pgconn.describe_prepared(b"")
+                    columns = [(told.fname(number) or b"").decode() for number in range(told.nfields)]
+                else:
+                    columns = [column.name for column in cursor.description or ()]
+                if not columns:
+                    raise ConfigError("The statement gives no rows.", hint="`stocks query` takes nothing but reads.")
+                yield columns, itertools.chain(first, rows)
         except errors.InsufficientPrivilege as error:
             raise ConfigError(f"The reader may not do that: {error.diag.message_primary}.") from error
         except errors.ReadOnlySqlTransaction as error:
@@ -49,6 +80,18 @@ def read(warehouse: Warehouse, statement: str, parameters: dict[str, Any] | None
             place = f" (at character {error.diag.statement_position})" if error.diag.statement_position else ""
             hint = error.diag.message_hint or ""
             raise ConfigError(f"The query failed: {error.diag.message_primary or error}{place}.", hint=hint) from error
-        if cursor.description is None:
-            raise ConfigError("The statement gives no rows.", hint="`stocks query` takes nothing but reads.")
-        return Rows(columns=[column.name for column in cursor.description], rows=cursor.fetchall())
+
+
+def _or_text(connection: Connection, name: str) -> type[Loader]:
+    """The loader of a type of PostgreSQL, which gives what Python has no value for (infinity, 44 BC) as text."""
+    oid = connection.adapters.types[name].oid
+    plain = cast("type[Loader]", connection.adapters.get_loader(oid, Format.TEXT))
+
+    class OrText(Loader):
+        def load(self, data: Buffer) -> Any:
+            text = bytes(data).decode()
+            with contextlib.suppress(psycopg.DataError):
+                return text if text.endswith("infinity") else plain(self.oid).load(data)
+            return text
+
+    return OrText

@@ -1,0 +1,179 @@
+"""The warehouse among sessions, views and hands that are not the pipeline's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from tests.instance import Instance
+
+from stocks.embedded import EmbeddedPostgres
+from stocks.errors import WarehouseUnavailable
+from stocks.warehouse import Warehouse, connection
+from stocks.warehouse.query import read
+
+
+@dataclass
+class House:
+    """An instance with gold for a ticker, and its server running."""
+
+    instance: Instance
+    server: EmbeddedPostgres
+
+    def connect(self, role: str = "stocks_owner") -> psycopg.Connection:
+        return psycopg.connect(self.server.url(role), application_name="neighbour")
+
+    def impatient(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `stocks`, which waits for a lock for a second only."""
+        script = (
+            "from stocks.warehouse import connection; connection.LOCK_WAIT = 1; from stocks.cli import main; main()"
+        )
+        return subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            env=self.instance.environment,
+            cwd=self.instance.state.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    instance = Instance.make(tmp_path_factory.mktemp("neighbours") / "state")
+    ended = instance.stocks("run", "--tickers", "FB", "--json")
+    assert ended.returncode == 0, ended.stdout
+    with EmbeddedPostgres(instance.state).running() as server:
+        yield House(instance=instance, server=server)
+
+
+def test_who_holds_a_lock_is_named(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LOCK_WAIT", 1)
+    with psycopg.connect(warehouse.url, application_name="psql") as other:
+        pid = other.info.backend_pid
+        other.execute("lock table ops.run")
+        with pytest.raises(WarehouseUnavailable, match="in vain") as caught:
+            read(warehouse, "select * from ops.run")
+    assert f"pid {pid} (stocks_owner, psql)" in caught.value.message
+    assert "AccessExclusiveLock on ops.run" in caught.value.message
+    assert "lock table ops.run" in caught.value.message
+    assert "pg_terminate_backend" in caught.value.hint
+
+
+def test_status_ends_where_somebody_holds_a_lock(house: House) -> None:
+    with house.connect() as other:
+        other.execute("lock table ops.run")
+        ended = house.impatient("status", "--json")
+    assert ended.returncode == 75, ended.stdout + ended.stderr
+    assert "neighbour" in ended.stdout
+
+
+@pytest.mark.slow
+def test_build_ends_where_somebody_reads_what_it_replaces(house: House) -> None:
+    with house.connect("stocks_reader") as other:
+        pid = other.info.backend_pid
+        other.execute("select count(*) from gold.dim_stock")
+        assert house.instance.stocks("gold", "--json").returncode == 0  # what is read is gold_next's from here
+        before = house.instance.gold()
+        ended = house.impatient("gold", "--json")
+    assert ended.returncode == 75, ended.stdout + ended.stderr
+    assert f"pid {pid} (stocks_reader, neighbour)" in ended.stdout
+    assert "gold_next.dim_stock" in ended.stdout
+    assert house.instance.gold() == before
+    assert house.instance.stocks("gold", "--json").returncode == 0
+
+
+@pytest.mark.slow
+def test_gold_is_readable_after_its_schemas_were_dropped(house: House) -> None:
+    before = house.instance.gold()
+    for dropped in ("gold_next", "gold"):
+        with house.connect() as own:
+            own.execute(f"drop schema {dropped} cascade".encode())
+        ended = house.instance.stocks("gold", "--json")
+        assert ended.returncode == 0, ended.stdout
+        assert house.instance.gold() == before
+
+
+@pytest.mark.slow
+def test_view_of_somebody_follows_gold(house: House) -> None:
+    with house.connect() as own:
+        own.execute("create schema mine")
+        own.execute("create view mine.stocks as select symbol, company_name from gold.dim_stock")
+        own.execute("create view mine.names as select company_name from mine.stocks")
+    try:
+        for _ in range(2):
+            assert house.instance.stocks("gold", "--json").returncode == 0
+            with house.connect() as own:
+                assert own.execute("select pg_get_viewdef('mine.stocks'::regclass)").fetchone() == (
+                    " SELECT symbol,\n    company_name\n   FROM gold.dim_stock;",
+                )
+                assert own.execute("select count(*) > 0 from mine.names").fetchone() == (True,)
+    finally:
+        with house.connect() as own:
+            own.execute("drop schema mine cascade")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "view", ["materialized view mine.v as select * from gold.dim_stock", "view mine.v as table gold_next.dim_stock"]
+)
+def test_view_that_cant_follow_stops_a_build(view: str, house: House) -> None:
+    before = house.instance.gold()
+    with house.connect() as own:
+        own.execute("create schema mine")
+        own.execute(f"create {view}".encode())
+    try:
+        ended = house.instance.stocks("gold", "--json")
+        assert ended.returncode == 78, ended.stdout + ended.stderr
+        assert "mine.v" in ended.stdout
+        assert house.instance.gold() == before
+        with house.connect() as own:
+            assert own.execute("select count(*) > 0 from mine.v").fetchone() == (True,)
+    finally:
+        with house.connect() as own:
+            own.execute("drop schema mine cascade")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select set_config('role', 'stocks_owner', false), pg_terminate_backend({pid})",
+        "select set_config('role', 'none', false), pg_terminate_backend({pid})",
+        "select pg_advisory_lock(1)",
+        "select pg_try_advisory_lock_shared(1, 2)",
+        "do $$ begin perform pg_advisory_xact_lock(1); end $$",
+    ],
+)
+def test_query_ends_no_run_and_holds_none_up(statement: str, house: House) -> None:
+    with house.connect() as run:
+        ended = house.instance.stocks("query", statement.format(pid=run.info.backend_pid))
+        assert run.execute("select session_user::text").fetchone() == ("stocks_owner",)
+    assert ended.returncode == 78, ended.stdout + ended.stderr
+    assert "permission denied" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "undo"),
+    [
+        ("alter table ops.run rename to gone", "alter table ops.gone rename to run"),
+        ("alter table ops.run rename message to gone", "alter table ops.run rename gone to message"),
+        ("alter schema ops rename to gone", "alter schema gone rename to ops"),
+        ("alter schema migration rename to gone", "alter schema gone rename to migration"),
+    ],
+)
+def test_what_was_dropped_by_hand_is_a_config_error(change: str, undo: str, house: House) -> None:
+    with house.connect() as own:
+        own.execute(change.encode())
+    try:
+        ended = house.instance.stocks("run", "--tickers", "FB", "--json")
+    finally:
+        with house.connect() as own:
+            own.execute("drop schema if exists migration" if "migration" in change else "select 1")
+            own.execute(undo.encode())
+    assert ended.returncode == 78, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
