@@ -285,6 +285,7 @@ def test_without_any_setting_the_sample_answers() -> None:
 
 
 ECHO = f"{KEY} {quote(KEY, safe='')}".encode()
+ESCAPED = "".join(f"\\u{ord(character):04x}" for character in KEY).encode()
 LEAKS: dict[str, Reply] = {
     **{name: canned.body(KEY, KEY) for name, canned in CATALOGUE.items() if canned.status == 200},
     **{kind.__name__: raising(kind) for kind in (httpx.ConnectError, httpx.ReadTimeout, httpx.TooManyRedirects)},
@@ -292,6 +293,9 @@ LEAKS: dict[str, Reply] = {
     "html with the key": b"<html>" + ECHO,
     "cut off": b'{"key": "' + ECHO,
     "unknown key": b'{"' + ECHO + b'": 1}',
+    "escaped name": b'{"' + ESCAPED + b'": 1}',
+    "escaped value": b'{"Information": "' + ESCAPED + b'"}',
+    "utf-16": ('{"Information": "' + KEY + '"}').encode("utf-16"),
     "unsupported": raising(httpx.UnsupportedProtocol),
 }
 
@@ -308,7 +312,8 @@ def test_no_error_and_no_log_holds_the_key(name: str, caplog: pytest.LogCaptureF
         chain.append(following)
     shown = "".join(traceback.format_exception(error)) + "".join(map(repr, chain)) + caplog.text
     shown += (error.body or b"").decode() + error.hint
-    assert "S3CRET" not in shown
+    assert "S3CRET" not in shown.replace("\0", "").replace("\\x00", "")
+    assert ESCAPED.decode() not in shown
     assert not any(isinstance(link, httpx.RequestError) for link in chain)
 
 
