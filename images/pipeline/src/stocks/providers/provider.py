@@ -12,6 +12,7 @@ import httpx
 
 from stocks.errors import ConfigError, DataError, StocksError
 from stocks.providers.frame import Decoded
+from stocks.providers.json_text import storable
 from stocks.settings import Settings
 from stocks.trading_calendar import exchange_suffix
 
@@ -99,8 +100,8 @@ class StandIn:
 
 
 def excerpt(text: str | bytes) -> str:
-    """As much of an answer's text as an error quotes."""
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    """As much of an answer's text as an error quotes, fit for PostgreSQL: the run log keeps it."""
+    text = storable(text.decode(errors="replace") if isinstance(text, bytes) else text)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
 
 
