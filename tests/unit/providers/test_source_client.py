@@ -248,11 +248,11 @@ def test_what_stays_wrong_is_asked_once(reply: Reply, kind: type[TerminalError])
     assert len(it.provider.requests) == 1
 
 
-@pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/"])
+@pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/", "::::", "http://host:99999"])
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_provider_url=url)
-    with open_source(setting) as source, pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"):
-        source.fetch(DAILY, "IBM")
+    with pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"), open_source(setting):
+        pass
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "abc", "123456"])
@@ -332,6 +332,12 @@ def test_an_answers_body_does_not_hold_the_key() -> None:
     with case(HEALTHY[:-1] + b', "echo": "' + ECHO + b'"}') as it:
         body = it.source.fetch(DAILY, "IBM").body
     assert body.endswith(b'"echo": "<redacted> <redacted>"}')
+
+
+@pytest.mark.parametrize("body", [b'{"\\u0000": 1}', b'{"Information": "a\\u0000b"}', b"a\0b"])
+def test_an_error_quotes_what_the_run_log_can_keep(body: bytes) -> None:
+    with case(body) as it:
+        assert "\0" not in str(it.failure())
 
 
 def test_the_public_demo_key_is_no_secret() -> None:

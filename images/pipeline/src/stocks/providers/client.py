@@ -176,9 +176,7 @@ class Source:
         try:
             return self._client.get(url, params=params)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            return ConfigError(
-                "STOCKS_PROVIDER_URL is no address that can be asked.", hint=f"It looks like {self.provider.url}."
-            )
+            return _no_address(self.provider)
         except httpx.TimeoutException as error:
             return ProviderUnavailable(f"{symbol}: {self.provider.title} took too long ({type(error).__name__}).")
         except httpx.RequestError as error:
@@ -224,6 +222,25 @@ def _wait(state: tenacity.RetryCallState) -> float:
     seconds = asked + _BACK_OFF(state)
     _log.info("Next try in %.1f s: %s", seconds, error)
     return seconds
+
+
+def check_address(url: str, provider: Provider) -> httpx.URL:
+    """The address that a provider is given.
+
+    Raises:
+        ConfigError: It is none that can be asked.
+    """
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise _no_address(provider) from None
+    if found.scheme not in {"http", "https"} or not found.host or not 0 <= (found.port or 0) < 2**16:
+        raise _no_address(provider)
+    return found
+
+
+def _no_address(provider: Provider) -> ConfigError:
+    return ConfigError("STOCKS_PROVIDER_URL is no address that can be asked.", hint=f"It looks like {provider.url}.")
 
 
 def key_of(provider: Provider, settings: Settings) -> str:
