@@ -61,12 +61,16 @@ class Budget:
         self.waits = list(waits)
         self.acquired = 0
         self.exhausted = 0
+        self.given_back = 0
 
     def acquire(self, symbol: str) -> float:
         if not self.waits:
             raise QuotaSpent("The day's requests are spent.")
         self.acquired += 1
         return self.waits.pop(0)
+
+    def give_back(self) -> None:
+        self.given_back += 1
 
     def exhaust(self, period: str) -> None:
         assert period == "day"
@@ -178,6 +182,8 @@ def test_a_fault_that_stays_ends_after_bounded_tries(name: str) -> None:
         assert type(it.failure()) is ProviderUnavailable
     assert it.budget.acquired == len(it.provider.requests) == TRIES
     assert len(it.slept) == TRIES - 1
+    # What the provider never saw, it can't have counted.
+    assert it.budget.given_back == (TRIES if name in ("connect", "connect time-out") else 0)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ _BACK_OFF = tenacity.wait_exponential(multiplier=0.5, max=10) + tenacity.wait_ra
 _LONGEST_WAIT = 60.0
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
 
+# There was no connection, so that the provider can't have counted the request.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
 # httpx writes whole URLs at INFO. A logger's filter does not see what its children log, hence httpcore's.
 _URL_LOGGERS = (
     "httpx",
@@ -177,11 +180,17 @@ class Source:
             return self._client.get(url, params=params)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             return _no_address(self.provider)
+        except _NEVER_SENT as error:
+            self._budget.give_back()
+            return self._unreached(error, symbol)
         except httpx.TimeoutException as error:
             return ProviderUnavailable(f"{symbol}: {self.provider.title} took too long ({type(error).__name__}).")
         except httpx.RequestError as error:
-            reason = self._redaction.text(str(error)) or type(error).__name__
-            return ProviderUnavailable(f"{symbol}: {self.provider.title} can't be reached: {reason}.")
+            return self._unreached(error, symbol)
+
+    def _unreached(self, error: httpx.RequestError, symbol: str) -> ProviderUnavailable:
+        reason = self._redaction.text(str(error)) or type(error).__name__
+        return ProviderUnavailable(f"{symbol}: {self.provider.title} can't be reached: {reason}.")
 
     def _http_failure(
         self, response: httpx.Response, body: bytes, endpoint: Endpoint, symbol: str

@@ -225,6 +225,10 @@ class RequestBudget(Protocol):
         """
         ...
 
+    def give_back(self) -> None:
+        """Takes back a request that never reached the provider."""
+        ...
+
     def exhaust(self, period: str) -> None:
         """Notes that the provider refuses more requests in this `hour` or `day`."""
         ...
@@ -236,6 +240,9 @@ class Unlimited:
     def acquire(self, symbol: str) -> float:  # noqa: ARG002
         """Takes a request; there is nothing to wait for."""
         return 0.0
+
+    def give_back(self) -> None:
+        """Takes it back; nothing was counted."""
 
     def exhaust(self, period: str) -> None:
         """Forgets it: the next request may be sent all the same."""
