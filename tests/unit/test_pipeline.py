@@ -381,6 +381,18 @@ class TestSeveralSources:
         assert "IBM" in normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_fetched_behind_an_answer_from_the_future(provider: Provider, bronze: Bronze, *, force: bool) -> None:
+    ahead = put(bronze, "IBM", body("IBM", {FRIDAY: 5}), MONDAY_EVENING + timedelta(days=400))
+    put(bronze, "AAPL", body("AAPL", {FRIDAY: 10}), MONDAY_EVENING + timedelta(minutes=1))  # another machine's clock
+    outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT", force=force)
+    assert list(outcome.errors) == ["IBM"]
+    assert isinstance(outcome.errors["IBM"], DataError)
+    assert str(ahead) in outcome.errors["IBM"].hint
+    assert "IBM" not in provider.asked
+    assert bronze.objects("IBM") == [ahead]
+
+
 class TestNormalize:
     def test_bars_are_in_silver_and_counted(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, listener: Listener

@@ -37,6 +37,8 @@ LONGEST_ANSWER = timedelta(minutes=5)
 """How long an answer may take from its first byte to its last."""
 _QUARANTINED = 2**20  # bytes of a larger answer that are kept
 
+_SKEW = timedelta(minutes=5)  # between the clocks of machines that are kept right
+
 # There was no connection, so that the provider can't have counted the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -115,6 +117,10 @@ class Source:
         """The source's present moment, in UTC and whole seconds: the sample's is the evening of its day."""
         now = self._clock() if self._stand_in is None else self._stand_in.now
         return now.astimezone(UTC).replace(microsecond=0)
+
+    def is_ahead(self, moment: datetime) -> bool:
+        """Whether a moment has not come yet, by more than clocks differ. The sample's day may go back at will."""
+        return moment > max(self._clock(), self.now()) + _SKEW
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""
