@@ -382,7 +382,9 @@ class TestSeveralSources:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_nothing_is_fetched_behind_an_answer_from_the_future(provider: Provider, bronze: Bronze, *, force: bool) -> None:
+def test_nothing_is_fetched_behind_an_answer_from_the_future(
+    provider: Provider, bronze: Bronze, *, force: bool
+) -> None:
     ahead = put(bronze, "IBM", body("IBM", {FRIDAY: 5}), MONDAY_EVENING + timedelta(days=400))
     put(bronze, "AAPL", body("AAPL", {FRIDAY: 10}), MONDAY_EVENING + timedelta(minutes=1))  # another machine's clock
     outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT", force=force)
@@ -560,7 +562,6 @@ class TestReplay:
         assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"IBM": CorruptObject}
         assert list(outcome.done) == ["MSFT"]
         assert bars(warehouse) == before
-
 
     @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
     def test_an_overview_of_another_symbol_leaves_the_prices_alone(

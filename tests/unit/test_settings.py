@@ -211,5 +211,5 @@ def test_project_folder_is_found_from_the_code_too(tmp_path: Path, monkeypatch: 
 
 def test_a_home_that_is_nobodys_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STOCKS_STATE_DIR", "~nosuchuser/state")
-    with pytest.raises(ConfigError, match="STOCKS_STATE_DIR.*no user"):
+    with pytest.raises(ConfigError, match=r"STOCKS_STATE_DIR.*no user"):
         load_settings()

@@ -257,7 +257,9 @@ def test_what_stays_wrong_is_asked_once(reply: Reply, kind: type[TerminalError])
     assert len(it.provider.requests) == 1
 
 
-@pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/", "::::", "http://host:99999"])
+@pytest.mark.parametrize(
+    "url", ["no-address", "ftp://host/query", "http://", "http://host:port/", "::::", "http://host:99999"]
+)
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_provider_url=url)
     with pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"), open_source(setting):

@@ -82,7 +82,7 @@ def parse_symbols(text: str) -> list[str]:
     Raises:
         ConfigError: A part can't be a symbol, or there are separators alone.
     """
-    # Upper case alone would make IBM of "ıbm", and SS of "ß".
+    # Upper case alone would make IBM of a dotless i and "bm", and SS of "ß".
     parts = [part.upper() if part.isascii() else part for part in re.split(r"[,\s]+", text) if part]
     return unique(map(check_symbol, parts or text.split()))
 

@@ -112,7 +112,7 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, ov
         held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
         if held and source.is_ahead(held[-1].observed_at):
             raise DataError(
-                f"{symbol}: bronze holds an answer of {held[-1].observed_at:%Y-%m-%d %H:%M} UTC, which is still to come: "
+                f"{symbol}: bronze holds an answer of {held[-1].observed_at:%Y-%m-%d %H:%M} UTC, still to come: "
                 "this machine's clock is wrong, or that of the one that wrote it.",
                 hint=f"Set the clock right, or move {held[-1]} away; then run `stocks replay`.",
             )

@@ -94,7 +94,9 @@ class Source:
         if transport is None and url is None and stand_in is not None:
             transport = stand_in.transport
         params, headers = _credentials(provider.key, key)
-        self._client = httpx.Client(params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(
+            params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
+        )
         self._redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
         self._url = (url or provider.url).rstrip("/")
         self._budget = budget

@@ -20,7 +20,6 @@ from stocks.trading_calendar import calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
 from stocks.warehouse.load import Company, Load, analyze, forget_company, load, load_company, pending, refusals, reload
 
-
 T = TypeVar("T", Load, Company)
 
 
