@@ -193,6 +193,16 @@ def test_doctor_says_what_is_wrong_and_goes_on(instance: Instance) -> None:
     assert instance.stocks("doctor").returncode == 0
 
 
+def test_doctor_keeps_what_an_address_holds_of_secrets(instance: Instance) -> None:
+    with running(SampleApi(Sample(), Faults())) as url:
+        secret = url.replace("://", "://us3r:pa55word@") + "?token=t0ken"
+        ended = instance.stocks("doctor", "--json", STOCKS_PROVIDER_URL=secret)
+    down = instance.stocks("doctor", "--json", STOCKS_PROVIDER_URL="http://us3r:pa55word@127.0.0.1:1/query?token=t0ken")
+    assert ended.returncode == 0
+    assert "127.0.0.1:1/query can't be reached" in said(down)
+    assert not any(part in said(ended) + said(down) for part in ("us3r", "pa55word", "t0ken"))
+
+
 def test_doctor_asks_for_the_sample_where_its_server_should_be(instance: Instance) -> None:
     ended = instance.stocks("doctor", "--json", STOCKS_PROVIDER_URL="http://127.0.0.1:1/query")
     assert {event["check"] for event in events(ended) if event["state"] == "wrong"} == {"provider"}

@@ -45,6 +45,18 @@ def test_requests_after_the_days_last_are_refused(warehouse: Warehouse) -> None:
     assert used(warehouse) == [3]
 
 
+def test_a_request_that_never_was_sent_is_given_back(warehouse: Warehouse) -> None:
+    own = tiingo(warehouse, per_hour=1, per_day=1)
+    for _ in range(3):
+        own.acquire("IBM")
+        own.give_back()
+    own.give_back()
+    assert used(warehouse) == [0]
+    own.acquire("IBM")
+    with pytest.raises(QuotaSpent):
+        own.acquire("IBM")
+
+
 def test_threads_share_the_day(warehouse: Warehouse) -> None:
     barrier = threading.Barrier(4)
     outcomes: list[bool] = []

@@ -18,7 +18,7 @@ from stocks.errors import ConfigError
 from stocks.silver import ParsedSeries
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
-from stocks.warehouse.load import Load, LoadCounts, load, load_company, pending, refusals, reload
+from stocks.warehouse.load import Company, Load, LoadCounts, load, load_company, pending, refusals, reload
 from stocks.warehouse.migrate import migrate
 from stocks.warehouse.sources import write_sources
 
@@ -518,16 +518,16 @@ class TestCompany:
         return connection.execute("select symbol, company_name, sector from silver.company").fetchall()
 
     def test_newest_attributes_are_kept(self, connection: Connection) -> None:
-        load_company(connection, self.key(1), {"company_name": "Business Machines", "sector": None})
-        load_company(connection, self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"})
+        load_company(connection, Company(self.key(1), {"company_name": "Business Machines", "sector": None}))
+        load_company(connection, Company(self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"}))
         assert self.names(connection) == [("IBM", "Business Machines", None)]
-        load_company(connection, self.key(2), {"company_name": "IBM", "sector": "Technology"})
+        load_company(connection, Company(self.key(2), {"company_name": "IBM", "sector": "Technology"}))
         assert self.names(connection) == [("IBM", "IBM", "Technology")]
 
     def test_object_is_loaded_once_and_is_no_series(self, connection: Connection) -> None:
         key = self.key(0)
         for name in ("IBM", "another"):
-            load_company(connection, key, {"company_name": name})
+            load_company(connection, Company(key, {"company_name": name}))
         assert self.names(connection) == [("IBM", "IBM", None)]
         assert pending(connection, [key]) == []
         assert refusals(connection, "IBM") == {}
@@ -535,7 +535,7 @@ class TestCompany:
 
     def test_reload_of_the_series_keeps_the_company(self, connection: Connection) -> None:
         key = self.key(0)
-        load_company(connection, key, {"company_name": "IBM"})
+        load_company(connection, Company(key, {"company_name": "IBM"}))
         reload(connection, "IBM", [])
         assert self.names(connection) == [("IBM", "IBM", None)]
         assert pending(connection, [key]) == []

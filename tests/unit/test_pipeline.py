@@ -1,9 +1,10 @@
 """The steps over the provider's client with an injected transport, bronze in a folder and an empty warehouse."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -380,6 +381,20 @@ class TestSeveralSources:
         assert "IBM" in normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_fetched_behind_an_answer_from_the_future(
+    provider: Provider, bronze: Bronze, *, force: bool
+) -> None:
+    ahead = put(bronze, "IBM", body("IBM", {FRIDAY: 5}), MONDAY_EVENING + timedelta(days=400))
+    put(bronze, "AAPL", body("AAPL", {FRIDAY: 10}), MONDAY_EVENING + timedelta(minutes=1))  # another machine's clock
+    outcome = fetch(provider, bronze, "AAPL", "IBM", "MSFT", force=force)
+    assert list(outcome.errors) == ["IBM"]
+    assert isinstance(outcome.errors["IBM"], DataError)
+    assert str(ahead) in outcome.errors["IBM"].hint
+    assert "IBM" not in provider.asked
+    assert bronze.objects("IBM") == [ahead]
+
+
 class TestNormalize:
     def test_bars_are_in_silver_and_counted(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, listener: Listener
@@ -409,21 +424,56 @@ class TestNormalize:
         ]
         assert (counts.inserted, counts.restated, counts.replaced, counts.unchanged) == (3, 1, 1, 1)
 
-    def test_corrupt_object_is_named_each_time_and_the_others_load(
+    def test_corrupt_object_is_named_until_a_newer_answer_is_there_and_the_others_load(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
     ) -> None:
         fetch(provider, bronze, "AAPL", "IBM", "MSFT")
         (key,) = bronze.objects("IBM")
-        newer = put(bronze, "IBM", body("IBM", {MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
         corrupt(tmp_path, key)
         for _ in range(2):
             outcome = normalize(bronze, warehouse, ["AAPL", "IBM", "MSFT"], report=Listener())
             assert list(outcome.errors) == ["IBM"]
             assert isinstance(outcome.errors["IBM"], CorruptObject)
             assert str(key) in outcome.errors["IBM"].message
+        newer = put(bronze, "IBM", body("IBM", {MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
+        for _ in range(2):
+            assert not normalize(bronze, warehouse, ["AAPL", "IBM", "MSFT"], report=Listener()).errors
+        assert not replay(bronze, warehouse, ["AAPL", "IBM", "MSFT"], as_of=None, report=Listener()).errors
         held = bars(warehouse)
         assert [row[0] for row in held] == ["AAPL", "AAPL", "IBM", "IBM", "MSFT", "MSFT"]
         assert newer in bronze.objects("IBM")
+
+    @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
+    @pytest.mark.parametrize("name", ["DANGLING", "UNKNOWN", "OVERVIEW", "DEEP", "JUMP", "EARLY"])
+    def test_a_bad_object_fails_its_ticker_alone_until_a_good_answer_heals_it(
+        self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path, name: str, again: Callable[..., Outcome]
+    ) -> None:
+        good = body("IBM", {FRIDAY: 10, MONDAY: 11})
+        wild = {
+            "DEEP": good.replace(b'"10"', b"[" * 480 + b"]" * 480),
+            "JUMP": good.replace(b'"10"', b'"1e300"').replace(b'"11"', b'"4e-320"'),
+            "EARLY": good.replace(FRIDAY.encode(), b"1000-01-02"),
+        }
+        key = put(bronze, "IBM", wild.get(name, good), MONDAY_EVENING)
+        path = tmp_path / "bronze" / str(key)
+        if name == "DANGLING":
+            path.unlink()
+            path.symlink_to("nowhere")
+        if name in ("UNKNOWN", "OVERVIEW"):
+            other = tmp_path / "bronze" / str(key).replace(DAILY.name, name)
+            other.parent.mkdir(parents=True)
+            path.rename(other)
+        if name == "JUMP":  # the first basis in silver, then another
+            put(bronze, "IBM", body("IBM", {FRIDAY: 4e-320, MONDAY: 4e-320}), MONDAY_EVENING - timedelta(hours=1))
+        put(bronze, "MSFT", body("MSFT", {FRIDAY: 20}), MONDAY_EVENING)
+        for _ in range(2):
+            outcome = again(bronze, warehouse, ["IBM", "MSFT"], report=Listener())
+            assert list(outcome.errors) == ([] if name == "EARLY" else ["IBM"])
+            assert ("MSFT", FRIDAY, 20.0, True) in bars(warehouse)
+            assert all(day > "1900" for _, day, *_ in bars(warehouse))
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
+        assert again(bronze, warehouse, ["IBM", "MSFT"], report=Listener()).errors == {}
+        assert len(bars(warehouse)) == 4
 
     def test_corrupt_object_that_is_restored_is_loaded(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
@@ -512,6 +562,22 @@ class TestReplay:
         assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"IBM": CorruptObject}
         assert list(outcome.done) == ["MSFT"]
         assert bars(warehouse) == before
+
+    @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
+    def test_an_overview_of_another_symbol_leaves_the_prices_alone(
+        self, bronze: Bronze, warehouse: Warehouse, again: Callable[..., Outcome]
+    ) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        put(bronze, "IBM", b'{"Symbol": "MSFT", "Name": "Microsoft"}', MONDAY_EVENING, OVERVIEW)
+        for _ in range(2):
+            outcome = again(bronze, warehouse, ["IBM"], report=Listener())
+            assert "MSFT" in str(outcome.errors["IBM"])
+            assert "--force" in outcome.errors["IBM"].hint
+            assert bars(warehouse) == [("IBM", FRIDAY, 10.0, True)]
+        put(bronze, "IBM", b'{"Symbol": "IBM", "Name": "Machines"}', TUESDAY_EVENING, OVERVIEW)
+        assert again(bronze, warehouse, ["IBM"], report=Listener()).errors == {}
+        with warehouse.connect(Role.READER) as connection:
+            assert connection.execute("select company_name from silver.company").fetchall() == [("Machines",)]
 
 
 class TestCommit:

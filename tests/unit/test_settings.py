@@ -207,3 +207,9 @@ def test_project_folder_is_found_above_the_working_directory(tmp_path: Path, mon
 def test_project_folder_is_found_from_the_code_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert project_folder() == Path(__file__).parents[2] / "dbt"
+
+
+def test_a_home_that_is_nobodys_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STOCKS_STATE_DIR", "~nosuchuser/state")
+    with pytest.raises(ConfigError, match=r"STOCKS_STATE_DIR.*no user"):
+        load_settings()

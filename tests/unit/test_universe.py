@@ -95,7 +95,12 @@ def test_parsed_list_has_nothing_but_symbols_once_each(text: str) -> None:
     ("text", "symbols"),
     [
         ("", []),
-        (" , ,", []),
+        (" \n", []),
+        (" , ,", None),
+        (",", None),
+        ("ß", None),
+        ("\u0131bm", None),
+        ("IBM,\u0131bm", None),
         ("AAPL,IBM", ["AAPL", "IBM"]),
         ("ibm, aapl\tmsft\n", ["IBM", "AAPL", "MSFT"]),
         ("IBM,ibm,IBM", ["IBM"]),

@@ -206,6 +206,7 @@ def test_a_bucket_is_opened_by_its_address(s3_values, bucket, answer):
         "bronze",
         "/srv/bronze",
         "file://bronze",
+        "file:///srv/bro%00nze",
         "http://host/bucket",
         "s3://",
         "s3:///prefix",

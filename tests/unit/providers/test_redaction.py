@@ -26,6 +26,34 @@ def test_every_form_is_replaced(secret: str) -> None:
         assert redaction.body(text.encode()).decode() == redaction.text(text)
 
 
+@st.composite
+def spelled(draw: st.DrawFn) -> str:
+    """A key, each of its characters spelled in some way."""
+    ways = [
+        lambda c: c,
+        lambda c: f"\\u{ord(c):04x}",
+        lambda c: f"\\u{ord(c):04X}",
+        lambda c: f"\\\\u{ord(c):04x}",
+        lambda c: f"%{ord(c):02x}",
+        lambda c: f"%25{ord(c):02X}",
+    ]
+    return "".join(draw(st.sampled_from(ways))(c) for c in "K3Y+/z")
+
+
+@given(spelled(), st.sampled_from(["utf-8", "utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32"]))
+def test_however_each_character_is_spelled_in_names_and_values_in_any_encoding(key: str, encoding: str) -> None:
+    text = f'{{"name {key} ": "value {key}"}}'
+    left = '{"name <redacted> ": "value <redacted>"}'
+    assert Redaction("K3Y+/z").text(text) == left
+    body = Redaction("K3Y+/z").body(text.encode(encoding))
+    assert b"".join(body.removeprefix(b"\xff\xfe").replace(b"\0", b"").splitlines()).decode() == left
+
+
+def test_a_long_text_of_half_escapes_takes_no_longer_than_another() -> None:
+    body = b"\\" * 1_000_000 + b"%25" * 300_000
+    assert Redaction("S3CRET").body(body) == body
+
+
 def test_an_empty_secret_changes_nothing() -> None:
     assert Redaction("").text("demo") == "demo"
     assert Redaction("").body(b"demo") == b"demo"

@@ -1,10 +1,12 @@
 """The client: what it asks, when it asks again, what it takes from the budget, and that it keeps the key."""
 
+import gzip
 import logging
 import traceback
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +19,7 @@ from tests.sources import open_source
 from stocks.errors import (
     ConfigError,
     KeyRejected,
+    MalformedPayload,
     ProviderUnavailable,
     QuotaSpent,
     StocksError,
@@ -28,7 +31,7 @@ from stocks.errors import (
 from stocks.providers import Endpoint, Source
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
 from stocks.providers.alphavantage.catalogue import CATALOGUE
-from stocks.providers.client import TRIES
+from stocks.providers.client import LARGEST_ANSWER, LONGEST_ANSWER, TRIES
 from stocks.settings import Settings
 from stocks.universe import companies
 
@@ -61,12 +64,16 @@ class Budget:
         self.waits = list(waits)
         self.acquired = 0
         self.exhausted = 0
+        self.given_back = 0
 
     def acquire(self, symbol: str) -> float:
         if not self.waits:
             raise QuotaSpent("The day's requests are spent.")
         self.acquired += 1
         return self.waits.pop(0)
+
+    def give_back(self) -> None:
+        self.given_back += 1
 
     def exhaust(self, period: str) -> None:
         assert period == "day"
@@ -178,6 +185,8 @@ def test_a_fault_that_stays_ends_after_bounded_tries(name: str) -> None:
         assert type(it.failure()) is ProviderUnavailable
     assert it.budget.acquired == len(it.provider.requests) == TRIES
     assert len(it.slept) == TRIES - 1
+    # What the provider never saw, it can't have counted.
+    assert it.budget.given_back == (TRIES if name in ("connect", "connect time-out") else 0)
 
 
 @pytest.mark.parametrize(
@@ -248,11 +257,13 @@ def test_what_stays_wrong_is_asked_once(reply: Reply, kind: type[TerminalError])
     assert len(it.provider.requests) == 1
 
 
-@pytest.mark.parametrize("url", ["no-address", "ftp://host/query", "http://", "http://host:port/"])
+@pytest.mark.parametrize(
+    "url", ["no-address", "ftp://host/query", "http://", "http://host:port/", "::::", "http://host:99999"]
+)
 def test_an_address_that_is_none_is_a_wrong_setting(url: str) -> None:
     setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_provider_url=url)
-    with open_source(setting) as source, pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"):
-        source.fetch(DAILY, "IBM")
+    with pytest.raises(ConfigError, match="STOCKS_PROVIDER_URL"), open_source(setting):
+        pass
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "abc", "123456"])
@@ -285,6 +296,7 @@ def test_without_any_setting_the_sample_answers() -> None:
 
 
 ECHO = f"{KEY} {quote(KEY, safe='')}".encode()
+ESCAPED = "".join(f"\\u{ord(character):04x}" for character in KEY).encode()
 LEAKS: dict[str, Reply] = {
     **{name: canned.body(KEY, KEY) for name, canned in CATALOGUE.items() if canned.status == 200},
     **{kind.__name__: raising(kind) for kind in (httpx.ConnectError, httpx.ReadTimeout, httpx.TooManyRedirects)},
@@ -292,6 +304,9 @@ LEAKS: dict[str, Reply] = {
     "html with the key": b"<html>" + ECHO,
     "cut off": b'{"key": "' + ECHO,
     "unknown key": b'{"' + ECHO + b'": 1}',
+    "escaped name": b'{"' + ESCAPED + b'": 1}',
+    "escaped value": b'{"Information": "' + ESCAPED + b'"}',
+    "utf-16": ('{"Information": "' + KEY + '"}').encode("utf-16"),
     "unsupported": raising(httpx.UnsupportedProtocol),
 }
 
@@ -307,8 +322,9 @@ def test_no_error_and_no_log_holds_the_key(name: str, caplog: pytest.LogCaptureF
     while following := chain[-1].__cause__ or chain[-1].__context__:
         chain.append(following)
     shown = "".join(traceback.format_exception(error)) + "".join(map(repr, chain)) + caplog.text
-    shown += (error.body or b"").decode() + error.hint
-    assert "S3CRET" not in shown
+    shown += (error.body or b"").decode(errors="replace") + error.hint
+    assert "S3CRET" not in shown.replace("\0", "").replace("\\x00", "")
+    assert ESCAPED.decode() not in shown
     assert not any(isinstance(link, httpx.RequestError) for link in chain)
 
 
@@ -327,6 +343,76 @@ def test_an_answers_body_does_not_hold_the_key() -> None:
     with case(HEALTHY[:-1] + b', "echo": "' + ECHO + b'"}') as it:
         body = it.source.fetch(DAILY, "IBM").body
     assert body.endswith(b'"echo": "<redacted> <redacted>"}')
+
+
+@pytest.mark.parametrize("body", [b'{"\\u0000": 1}', b'{"Information": "a\\u0000b"}', b"a\0b"])
+def test_an_error_quotes_what_the_run_log_can_keep(body: bytes) -> None:
+    with case(body) as it:
+        assert "\0" not in str(it.failure())
+
+
+class Endless(httpx.SyncByteStream):
+    """Gives a chunk again and again, and counts how often."""
+
+    def __init__(self, chunk: bytes, each: Callable[[], None] = lambda: None) -> None:
+        self.chunk, self.each, self.given = chunk, each, 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.given < 100_000:
+            self.given += 1
+            self.each()
+            yield self.chunk
+
+
+def bomb(size: int) -> bytes:
+    return gzip.compress(b'{"Meta Data": "' + b" " * size)
+
+
+@pytest.mark.parametrize("code", [200, 503])
+def test_of_an_answer_that_never_ends_no_more_is_read_than_its_limit(code: int) -> None:
+    stream = Endless(b"x" * 2**20)
+    with case(lambda _: httpx.Response(code, stream=stream)) as it:
+        error = it.failure()
+    assert type(error) is (MalformedPayload if code == 200 else ProviderUnavailable)
+    assert stream.given == len(it.provider.requests) * (LARGEST_ANSWER // 2**20 + 1)
+    assert error.body == b"x" * 2**20
+
+
+def test_a_gzip_bomb_is_unpacked_no_further_than_the_limit() -> None:
+    packed = bomb(20 * LARGEST_ANSWER)
+    tracemalloc.start()
+    with case(lambda _: httpx.Response(200, stream=Endless(packed), headers={"Content-Encoding": "gzip"})) as it:
+        assert type(it.failure()) is MalformedPayload
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * LARGEST_ANSWER
+    assert len(it.provider.requests) == 1
+
+
+def test_a_packed_answer_is_unpacked_and_a_false_one_is_a_passing_fault() -> None:
+    gzipped = httpx.ByteStream(gzip.compress(HEALTHY))
+    with case(lambda _: httpx.Response(200, stream=gzipped, headers={"Content-Encoding": "gzip"})) as it:
+        assert it.source.fetch(DAILY, "IBM").body == HEALTHY
+    false = httpx.ByteStream(HEALTHY)
+    with case(lambda _: httpx.Response(200, stream=false, headers={"Content-Encoding": "gzip"})) as it:
+        assert type(it.failure()) is ProviderUnavailable
+
+
+def test_an_answer_byte_by_byte_has_a_limit_in_all() -> None:
+    now = [NOON]
+
+    def tick() -> None:
+        now[0] += timedelta(seconds=5)
+
+    stream = Endless(b" ", tick)
+    setting = Settings(_env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY)
+    transport = Provider(lambda _: httpx.Response(200, stream=stream))
+    with (
+        open_source(setting, transport=transport, clock=lambda: now[0], sleep=lambda _: None) as source,
+        pytest.raises(ProviderUnavailable, match="too long"),
+    ):
+        source.fetch(DAILY, "IBM")
+    assert stream.given <= TRIES * (LONGEST_ANSWER / timedelta(seconds=5) + 1)
 
 
 def test_the_public_demo_key_is_no_secret() -> None:

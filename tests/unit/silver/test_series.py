@@ -209,6 +209,12 @@ EXAMPLES: list[Example] = [
         for field in ("open", "high", "low", "close", "adjusted_close")
         for value in ("0.0000", "-1")
     ),
+    *(
+        ("number_out_of_range", changed(daily_rows(), ROW, **{field: value}))
+        for field in ("open", "adjusted_close", "dividend_amount", "split_coefficient")
+        for value in ("1e300", "4e-320")
+    ),
+    ("unparsable_date", redated(daily_rows(), 0, "1000-01-02")),
     ("high_below_low", changed(daily_rows(), ROW, high="90", low="110")),
     ("open_outside_range", changed(daily_rows(), ROW, open="150")),
     ("open_outside_range", changed(daily_rows(), ROW, open="50")),

@@ -64,7 +64,10 @@ class Settings(BaseSettings):
     @field_validator("stocks_state_dir")
     @classmethod
     def _absolute(cls, folder: Path) -> Path:
-        return folder.expanduser().absolute()
+        try:
+            return folder.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no user of that name, or no home of this one") from None
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -77,8 +77,14 @@ def check_symbol(symbol: str) -> str:
 
 
 def parse_symbols(text: str) -> list[str]:
-    """Symbols from a list separated by commas or white space: upper case, each once, in order."""
-    return unique(check_symbol(part.upper()) for part in re.split(r"[,\s]+", text) if part)
+    """Symbols from a list separated by commas or white space: upper case, each once, in order; none from no text.
+
+    Raises:
+        ConfigError: A part can't be a symbol, or there are separators alone.
+    """
+    # Upper case alone would make IBM of a dotless i and "bm", and SS of "ß".
+    parts = [part.upper() if part.isascii() else part for part in re.split(r"[,\s]+", text) if part]
+    return unique(map(check_symbol, parts or text.split()))
 
 
 def unique(symbols: Iterable[str]) -> list[str]:

@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from stocks.bronze.folder_store import FolderStore
@@ -134,7 +134,7 @@ def open_bronze(settings: Settings) -> Bronze:
         url = urlsplit(settings.store_url)
     except ValueError:
         raise wrong from None
-    if "@" in url.netloc or url.query or url.fragment:
+    if "@" in url.netloc or url.query or url.fragment or "\0" in unquote(url.path):
         raise wrong
     if url.scheme == "file" and url.netloc in {"", "localhost"} and url.path.startswith("/"):
         return Bronze(FolderStore(Path(url2pathname(url.path))))

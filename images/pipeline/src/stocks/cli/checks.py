@@ -105,12 +105,13 @@ def _reach(provider: Provider, url: str | None, settings: Settings) -> str:
     if url is None and (stand_in := provider.stand_in(settings)):
         return f"{provider.name} as of {stand_in.now:%Y-%m-%d}: {', '.join(sorted(stand_in.symbols))}"
     url = url or provider.url
+    shown = httpx.URL(url).copy_with(userinfo=b"", query=None)  # both may hold a secret
     try:
         # Without a key this counts as no request; any answer at all means that the way is open.
         reached = httpx.head(url, timeout=10)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.HTTPError as error:
         raise ProviderUnavailable(
-            f"{url} can't be reached: {type(error).__name__}.",
+            f"{shown} can't be reached: {type(error).__name__}.",
             hint="Check STOCKS_PROVIDER_URL, the network and its proxy.",
         ) from None
-    return f"{url} is reached (HTTP {reached.status_code}); --request tests the key"
+    return f"{shown} is reached (HTTP {reached.status_code}); --request tests the key"

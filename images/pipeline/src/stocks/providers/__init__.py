@@ -19,7 +19,7 @@ import httpx
 
 from stocks.errors import ConfigError, DataError
 from stocks.providers.alphavantage import AlphaVantage
-from stocks.providers.client import Source, key_of
+from stocks.providers.client import Source, check_address, key_of
 from stocks.providers.provider import Answer, Endpoint, Interval, Limits, Provider, RequestBudget, Unlimited
 from stocks.providers.sample import SampleProvider
 from stocks.providers.tiingo import Tiingo
@@ -68,7 +68,8 @@ def in_force(settings: Settings) -> dict[Provider, str | None]:
     """The providers of `settings.sources` in that order, each with the address that STOCKS_PROVIDER_URL gives it.
 
     Raises:
-        ConfigError: A name is none of a provider, or an address is given to none that is in force.
+        ConfigError: A name is none of a provider, an address is given to none that is in force, or is none that can
+            be asked.
     """
     if not settings.sources or not set(settings.sources) <= set(PROVIDERS):
         raise ConfigError("STOCKS_SOURCE does not name sources.", hint=f"There are: {', '.join(PROVIDERS)}.")
@@ -82,6 +83,8 @@ def in_force(settings: Settings) -> dict[Provider, str | None]:
                 "STOCKS_PROVIDER_URL: with several sources it names the address of each that has another one.",
                 hint=f"It looks like {settings.sources[0]}=https://host,{settings.sources[-1]}=https://other.",
             )
+    for name, url in urls.items():
+        check_address(url, PROVIDERS[name])
     return {PROVIDERS[name]: urls.get(name) for name in settings.sources}
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 import httpx
@@ -13,6 +14,7 @@ import tenacity
 from stocks.errors import (
     ConfigError,
     KeyRejected,
+    MalformedPayload,
     ProviderUnavailable,
     QuotaSpent,
     StocksError,
@@ -28,6 +30,17 @@ TRIES = 4
 _BACK_OFF = tenacity.wait_exponential(multiplier=0.5, max=10) + tenacity.wait_random(0, 0.5)
 _LONGEST_WAIT = 60.0
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
+
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes of an answer, unpacked, that are read at most: six times what the longest series takes."""
+LONGEST_ANSWER = timedelta(minutes=5)
+"""How long an answer may take from its first byte to its last."""
+_QUARANTINED = 2**20  # bytes of a larger answer that are kept
+
+_SKEW = timedelta(minutes=5)  # between the clocks of machines that are kept right
+
+# There was no connection, so that the provider can't have counted the request.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 # httpx writes whole URLs at INFO. A logger's filter does not see what its children log, hence httpcore's.
 _URL_LOGGERS = (
@@ -81,7 +94,9 @@ class Source:
         if transport is None and url is None and stand_in is not None:
             transport = stand_in.transport
         params, headers = _credentials(provider.key, key)
-        self._client = httpx.Client(params=params, headers=headers, timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(
+            params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
+        )
         self._redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
         self._url = (url or provider.url).rstrip("/")
         self._budget = budget
@@ -104,6 +119,10 @@ class Source:
         """The source's present moment, in UTC and whole seconds: the sample's is the evening of its day."""
         now = self._clock() if self._stand_in is None else self._stand_in.now
         return now.astimezone(UTC).replace(microsecond=0)
+
+    def is_ahead(self, moment: datetime) -> bool:
+        """Whether a moment has not come yet, by more than clocks differ. The sample's day may go back at will."""
+        return moment > max(self._clock(), self.now()) + _SKEW
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""
@@ -159,31 +178,77 @@ class Source:
     def _get(self, endpoint: Endpoint, symbol: str, since: date | None) -> bytes:
         """The body of one answer with HTTP 2xx, redacted."""
         asked = self.provider.request(endpoint, symbol, since)
-        response = self._send(self._url + asked.path, dict(asked.params), symbol)
-        if isinstance(response, StocksError):
-            raise response
-        body = self._redaction.body(response.content)
+        got = self._send(self._url + asked.path, dict(asked.params), symbol)
+        if isinstance(got, StocksError):
+            raise got
+        response, content = got
+        body = self._redaction.body(content)
+        if is_too_large := len(content) > LARGEST_ANSWER:
+            body = body[:_QUARANTINED]
         if failure := self._http_failure(response, body, endpoint, symbol):
             raise failure
+        if is_too_large:
+            raise MalformedPayload(
+                f"{symbol}: the answer to {endpoint.name} is larger than {LARGEST_ANSWER:,} bytes.",
+                hint="Its beginning is in quarantine. Does STOCKS_PROVIDER_URL name the provider?",
+                body=body,
+            )
         return body
 
-    def _send(self, url: str, params: dict[str, str], symbol: str) -> httpx.Response | StocksError:
-        """The answer, or why there is none.
+    def _send(self, url: str, params: dict[str, str], symbol: str) -> tuple[httpx.Response, bytes] | StocksError:
+        """The answer and its body, which goes on beyond LARGEST_ANSWER where it is larger; or why there is none.
 
         httpx's errors know the request, and with it the key. An error of ours that was raised while one of them
         is handled would keep it as its context: so it is returned.
         """
         try:
-            return self._client.get(url, params=params)
+            with self._client.stream("GET", url, params=params) as response:
+                return response, self._read(response)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
-            return ConfigError(
-                "STOCKS_PROVIDER_URL is no address that can be asked.", hint=f"It looks like {self.provider.url}."
-            )
+            return _no_address(self.provider)
+        except _NEVER_SENT as error:
+            self._budget.give_back()
+            return self._unreached(error, symbol)
         except httpx.TimeoutException as error:
             return ProviderUnavailable(f"{symbol}: {self.provider.title} took too long ({type(error).__name__}).")
         except httpx.RequestError as error:
-            reason = self._redaction.text(str(error)) or type(error).__name__
-            return ProviderUnavailable(f"{symbol}: {self.provider.title} can't be reached: {reason}.")
+            return self._unreached(error, symbol)
+
+    def _read(self, response: httpx.Response) -> bytes:
+        """The body, unpacked; no more of it than LARGEST_ANSWER and a byte, however it is packed.
+
+        Raises:
+            httpx.ReadTimeout: It takes longer than LONGEST_ANSWER.
+            httpx.RemoteProtocolError: It breaks off.
+            httpx.DecodingError: It is not packed as it says.
+        """
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        packed = response.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}
+        # httpx unpacks a whole chunk at once, which may become a thousand times as large.
+        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
+        body, received, until = bytearray(), 0, self._clock() + LONGEST_ANSWER
+        for chunk in response.stream:
+            received += len(chunk)
+            room = LARGEST_ANSWER + 1 - len(body)
+            try:
+                body += unpacked.decompress(chunk, room) if unpacked else chunk[:room]
+            except zlib.error as error:
+                raise httpx.DecodingError(str(error)) from None
+            if len(body) > LARGEST_ANSWER:
+                return bytes(body)
+            if unpacked and unpacked.eof:  # what follows would be kept, however much it is
+                break
+            if self._clock() > until:
+                raise httpx.ReadTimeout("")
+        # HTTP's own client checks this; a transport of ours or a cache may not.
+        length = response.headers.get("Content-Length", "")
+        if length.isdecimal() and received < int(length):
+            raise httpx.RemoteProtocolError(f"the answer breaks off after {received} of {length} bytes")
+        return bytes(body)
+
+    def _unreached(self, error: httpx.RequestError, symbol: str) -> ProviderUnavailable:
+        reason = self._redaction.text(str(error)) or type(error).__name__
+        return ProviderUnavailable(f"{symbol}: {self.provider.title} can't be reached: {reason}.")
 
     def _http_failure(
         self, response: httpx.Response, body: bytes, endpoint: Endpoint, symbol: str
@@ -204,12 +269,6 @@ class Source:
             return KeyRejected(f"{self.provider.title} refuses the API key (HTTP {status}).", hint=hint, body=body)
         if not response.is_success:
             return ConfigError(told, hint="Is STOCKS_PROVIDER_URL right?", body=body)
-        # HTTP's own client checks this; a transport of ours or a cache may not.
-        length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and "Content-Encoding" not in response.headers and len(response.content) < int(length):
-            return ProviderUnavailable(
-                f"{symbol}: the answer breaks off after {len(body)} of {length} bytes.", body=body
-            )
         return None
 
 
@@ -224,6 +283,25 @@ def _wait(state: tenacity.RetryCallState) -> float:
     seconds = asked + _BACK_OFF(state)
     _log.info("Next try in %.1f s: %s", seconds, error)
     return seconds
+
+
+def check_address(url: str, provider: Provider) -> httpx.URL:
+    """The address that a provider is given.
+
+    Raises:
+        ConfigError: It is none that can be asked.
+    """
+    try:
+        found = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise _no_address(provider) from None
+    if found.scheme not in {"http", "https"} or not found.host or not 0 <= (found.port or 0) < 2**16:
+        raise _no_address(provider)
+    return found
+
+
+def _no_address(provider: Provider) -> ConfigError:
+    return ConfigError("STOCKS_PROVIDER_URL is no address that can be asked.", hint=f"It looks like {provider.url}.")
 
 
 def key_of(provider: Provider, settings: Settings) -> str:

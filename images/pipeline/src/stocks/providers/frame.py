@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from stocks.errors import MalformedPayload
 from stocks.providers.json_text import Pairs, storable, write
 
 PRICES = ("open", "high", "low", "close", "adjusted_close")
@@ -30,9 +31,16 @@ class Decoded:
     Only rejects are asked for it, and few payloads have any."""
 
     def raw_texts(self, rows: Sequence[int]) -> tuple[list[str], list[str]]:
-        """Dates and JSON texts of some rows, fit for PostgreSQL."""
+        """Dates and JSON texts of some rows, fit for PostgreSQL.
+
+        Raises:
+            MalformedPayload: A row is nested too deep.
+        """
         raw = self.raw() if rows else ()
-        return [storable(raw[row][0]) for row in rows], [write(raw[row][1]) for row in rows]
+        try:
+            return [storable(raw[row][0]) for row in rows], [write(raw[row][1]) for row in rows]
+        except RecursionError:
+            raise MalformedPayload("A row of the answer is nested too deep.") from None
 
 
 def frame(dates: Sequence[str], columns: Mapping[str, Sequence[float | None]]) -> pl.DataFrame:

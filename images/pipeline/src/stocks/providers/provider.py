@@ -12,6 +12,7 @@ import httpx
 
 from stocks.errors import ConfigError, DataError, StocksError
 from stocks.providers.frame import Decoded
+from stocks.providers.json_text import storable
 from stocks.settings import Settings
 from stocks.trading_calendar import exchange_suffix
 
@@ -99,8 +100,8 @@ class StandIn:
 
 
 def excerpt(text: str | bytes) -> str:
-    """As much of an answer's text as an error quotes."""
-    text = text.decode(errors="replace") if isinstance(text, bytes) else text
+    """As much of an answer's text as an error quotes, fit for PostgreSQL: the run log keeps it."""
+    text = storable(text.decode(errors="replace") if isinstance(text, bytes) else text)
     return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"
 
 
@@ -224,6 +225,10 @@ class RequestBudget(Protocol):
         """
         ...
 
+    def give_back(self) -> None:
+        """Takes back a request that never reached the provider."""
+        ...
+
     def exhaust(self, period: str) -> None:
         """Notes that the provider refuses more requests in this `hour` or `day`."""
         ...
@@ -235,6 +240,9 @@ class Unlimited:
     def acquire(self, symbol: str) -> float:  # noqa: ARG002
         """Takes a request; there is nothing to wait for."""
         return 0.0
+
+    def give_back(self) -> None:
+        """Takes it back; nothing was counted."""
 
     def exhaust(self, period: str) -> None:
         """Forgets it: the next request may be sent all the same."""

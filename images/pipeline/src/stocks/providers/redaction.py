@@ -5,36 +5,36 @@ The key can travel only in the query string, so URLs carry it, and the provider 
 
 from __future__ import annotations
 
-import json
 import logging
-from urllib.parse import quote, quote_plus
+import re
 
 REDACTED = "<redacted>"
+
+_PADDING = "\0{0,3}"  # between the characters of UTF-16 and UTF-32
+_DEPTH = 8  # escapes within escapes; without a bound, a text of backslashes would take for ever
 
 
 class Redaction:
     """Replaces a secret, in every form in which it can turn up. Usable as a filter of loggers and handlers.
+
+    Each of its characters may stand there as itself, as JSON's escape or in percent, the next in another way.
 
     Args:
         secret: The secret; nothing is replaced where it is empty.
     """
 
     def __init__(self, secret: str) -> None:
-        forms = {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]} - {""}
-        # The longest first: a form may be a part of another.
-        self._forms = sorted(forms, key=len, reverse=True)
+        pattern = _PADDING.join(map(_forms, secret)) or r"(?!)"
+        self._text = re.compile(pattern)
+        self._body = re.compile(pattern.encode())
 
     def body(self, body: bytes) -> bytes:
-        """The bytes without the secret."""
-        for form in self._forms:
-            body = body.replace(form.encode(), REDACTED.encode())
-        return body
+        """The bytes without the secret, whichever of UTF-8, -16 and -32 they are."""
+        return self._body.sub(REDACTED.encode(), body)
 
     def text(self, text: str) -> str:
         """The text without the secret."""
-        for form in self._forms:
-            text = text.replace(form, REDACTED)
-        return text
+        return self._text.sub(REDACTED, text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Takes the secret out of a log record; lets every record pass."""
@@ -43,3 +43,24 @@ class Redaction:
         if clean != message:
             record.msg, record.args = clean, None
         return True
+
+
+def _forms(character: str) -> str:
+    """The pattern of a character in every form."""
+    backslash = rf"(?:\\{_PADDING}){{1,{_DEPTH}}}"
+    percent = f"%(?:{_PADDING}2{_PADDING}5){{0,{_DEPTH}}}"
+    forms = [
+        re.escape(character),
+        backslash + _spread(f"u{ord(character):04x}"),
+        "".join(percent + _PADDING + _spread(f"{byte:02x}") for byte in character.encode()),
+    ]
+    if character == " ":
+        forms.append(re.escape("+"))
+    elif not character.isalnum():
+        forms.append(backslash + re.escape(character))
+    return f"(?:{'|'.join(forms)})"
+
+
+def _spread(escape: str) -> str:
+    """The pattern of an escape, its hexadecimal digits of either case."""
+    return _PADDING.join(f"[{digit}{digit.upper()}]" if digit in "abcdef" else digit for digit in escape)

@@ -16,6 +16,8 @@ from stocks.trading_calendar import TradingCalendar
 WITHIN = 1e-6
 """Relative tolerance where two prices should agree."""
 _EXACT = 2.0**53  # from here on doubles skip whole numbers
+_FARTHEST = 1e15  # from one: quotients, and products of a few such numbers, are still doubles
+_NUMBERS = (*PRICES, "dividend_amount", "split_coefficient")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,10 @@ def _absent(name: str) -> pl.Expr:
     return pl.col(name).is_null() | ~pl.col(name).is_finite()
 
 
+def _is_far(name: str) -> pl.Expr:
+    return (pl.col(name) > _FARTHEST) | ((pl.col(name) > 0) & (pl.col(name) < 1 / _FARTHEST))
+
+
 def _outside(price: str) -> RowRule:
     return RowRule(
         name=f"{price}_outside_range",
@@ -70,7 +76,7 @@ def _outside(price: str) -> RowRule:
 ROW_RULES = (
     RowRule(
         name="unparsable_date",
-        meaning="The row's key is not a date (YYYY-MM-DD).",
+        meaning="The row's key is not a date (YYYY-MM-DD) from 1900 on.",
         broken=lambda _: pl.col("price_date").is_null(),
         reason=pl.format("{} is not a date", "date_text"),
     ),
@@ -96,6 +102,17 @@ ROW_RULES = (
         meaning="A price is zero or negative.",
         broken=lambda _: pl.min_horizontal(PRICES) <= 0,
         reason=pl.format("the lowest of the row's prices is {}", pl.min_horizontal(PRICES)),
+    ),
+    RowRule(
+        name="number_out_of_range",
+        meaning="A price, the dividend or the split coefficient is above 10^15, or above zero and below 10^-15.",
+        broken=lambda _: _any([_is_far(name) for name in _NUMBERS]),
+        reason=pl.format(
+            "{} out of range",
+            pl.concat_list(pl.when(_is_far(name)).then(pl.lit(name)) for name in _NUMBERS)
+            .list.drop_nulls()
+            .list.join(", "),
+        ),
     ),
     RowRule(
         name="high_below_low",

@@ -59,7 +59,7 @@ def judge_series(
         adjustment: The convention of its adjusted closes.
 
     Raises:
-        MalformedPayload: The answer holds another symbol's series.
+        MalformedPayload: The answer holds another symbol's series, or a row nested too deep.
     """
     if decoded.symbol is not None and decoded.symbol.upper() != symbol.upper():
         raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.")
@@ -89,8 +89,8 @@ def judge_series(
 
 
 def _date(text: pl.Expr) -> pl.Expr:
-    """The date of a text; null where it is none. The parser alone would take "2021-1-5" too."""
-    is_whole = text.str.contains(r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}$")
+    """The date of a text; null where it is none, or before 1900. The parser alone would take "2021-1-5" too."""
+    is_whole = text.str.contains(r"^(?:19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}$")
     return pl.when(is_whole).then(text).str.to_date("%Y-%m-%d", strict=False)
 
 

@@ -48,6 +48,14 @@ on conflict (budget_key, month, symbol) do update set symbol = excluded.symbol
 returning symbol
 """
 
+# At midnight or a full hour it may be the next one's: the count is then one too small, never below nothing.
+_GIVE_BACK: LiteralString = """
+update ops.api_budget set
+    used = greatest(used - 1, 0),
+    used_in_hour = greatest(used_in_hour - (hour = date_trunc('hour', now(), 'UTC'))::integer, 0)
+where budget_key = %(key)s and day = (now() at time zone 'UTC')::date
+"""
+
 _EXHAUST: LiteralString = """
 insert into ops.api_budget as budget (budget_key, day, used, next_slot_at, exhausted_at, hour_exhausted_at)
 values (
@@ -100,6 +108,11 @@ class SharedBudget:
                         period="month",
                     )
         return max(float(row[0]), 0.0)
+
+    def give_back(self) -> None:
+        """Takes back a request that never reached the provider; its place in the queue stays taken."""
+        with self._warehouse.connect(Role.WRITER) as connection:
+            connection.execute(_GIVE_BACK, self._values)
 
     def exhaust(self, period: str) -> None:
         """Notes that the provider refuses more requests in this `hour` or `day`, for every process with the key."""

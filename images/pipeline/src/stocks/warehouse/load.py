@@ -25,6 +25,15 @@ class Load(NamedTuple):
     series: ParsedSeries
 
 
+class Company(NamedTuple):
+    """A bronze object and the attributes that it tells of a company, by column of silver.company."""
+
+    key: ObjectKey
+    attributes: dict[str, str | None]
+    refused: str = ""
+    """Why it tells none."""
+
+
 _STAGE: LiteralString = """
 create temporary table if not exists incoming (
     price_date date, open double precision, high double precision, low double precision, close double precision,
@@ -113,19 +122,19 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
 
 
 def refusals(connection: Connection, symbol: str) -> dict[str, str]:
-    """Why the latest answer for a symbol's series was refused as a whole, by source.
+    """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source.
 
     A source that was in force for no build of gold lately is not asked about: nobody waits for its next answer.
     """
     rows = connection.execute(
         """
-        select distinct on (object.source) object.source, object.status, object.message
+        select distinct on (object.source, object.interval is null) object.source, object.status, object.message
         from ops.bronze_object as object
-        where object.symbol = %s and object.interval is not null and not exists (
+        where object.symbol = %s and not exists (
             select 1 from ops.source_series as series where series.source = object.source
             having count(*) > 0 and max(series.preference) is null
         )
-        order by object.source, object.observed_at desc, object.load_id desc
+        order by object.source, object.interval is null desc, object.observed_at desc, object.load_id desc
         """,
         [symbol],
     )
@@ -150,9 +159,10 @@ def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCo
     return total
 
 
-def load_company(connection: Connection, key: ObjectKey, attributes: dict[str, str | None]) -> None:
+def load_company(connection: Connection, one: Company) -> None:
     """Writes the attributes of an OVERVIEW answer, unless a newer one was written before."""
-    values = {**attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
+    key = one.key
+    values = {**one.attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
     statement = sql.SQL(
         """
         insert into silver.company as company (symbol, {columns}) values (%(symbol)s, {values})
@@ -168,8 +178,9 @@ def load_company(connection: Connection, key: ObjectKey, attributes: dict[str, s
         _lock(connection, key.symbol)
         if not pending(connection, [key]):
             return
-        connection.execute(statement, {**values, "symbol": key.symbol})
-        _record(connection, key, None, "loaded", "", LoadCounts())
+        if not one.refused:
+            connection.execute(statement, {**values, "symbol": key.symbol})
+        _record(connection, key, None, "refused" if one.refused else "loaded", one.refused, LoadCounts())
 
 
 def forget_company(connection: Connection, symbol: str) -> None:

@@ -5,9 +5,10 @@ A fault of one ticker is collected and not raised, so that the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import TypeVar
 
 from stocks.bronze import Bronze, ObjectKey
 from stocks.errors import DataError, MalformedPayload
@@ -17,7 +18,9 @@ from stocks.report import Report
 from stocks.silver import ParsedSeries, judge_series
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
-from stocks.warehouse.load import Load, analyze, forget_company, load, load_company, pending, refusals, reload
+from stocks.warehouse.load import Company, Load, analyze, forget_company, load, load_company, pending, refusals, reload
+
+T = TypeVar("T", Load, Company)
 
 
 def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, report: Report) -> Outcome:
@@ -27,19 +30,14 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
     with warehouse.connect(Role.WRITER) as connection:
         for done, symbol in enumerate(tickers, start=1):
             own = LoadCounts()
-            keys = pending(connection, bronze.objects(symbol))
-            for key in keys:
-                try:
-                    own.add(load(connection, _parse(bronze, key)))
-                except DataError as error:
-                    # It is corrupt, or of a source that is known no more. A newer answer holds the same history; this
-                    # one stays pending, and is named at every run.
-                    outcome.errors[symbol] = error
-            for key in pending(connection, bronze.objects(symbol, area="reference")):
-                try:
-                    load_company(connection, key, _company(bronze, key))
-                except DataError as error:
-                    outcome.errors.setdefault(symbol, error)
+            held, overviews = bronze.objects(symbol), bronze.objects(symbol, area="reference")
+            keys, faults = pending(connection, held), _Faults()
+            for one in _read(_parse, bronze, held, keys, faults):
+                own.add(load(connection, one))
+            for company in _read(_company, bronze, overviews, pending(connection, overviews), faults):
+                load_company(connection, company)
+            for fault in faults.values():
+                outcome.errors.setdefault(symbol, fault)
             _note_refusal(connection, symbol, outcome)
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
             outcome.counts.add(own)
@@ -61,12 +59,17 @@ def replay(
             keys = _known(bronze.objects(symbol), as_of)
             overviews = _known(bronze.objects(symbol, area="reference"), as_of)
             try:
+                # Apart: what is wrong with the company leaves its prices alone.
+                faults = _Faults()
                 with connection.transaction():
-                    counts = reload(connection, symbol, (_parse(bronze, key) for key in keys))
-                    forget_company(connection, symbol)
-                    for key in overviews:
-                        load_company(connection, key, _company(bronze, key))
+                    counts = reload(connection, symbol, _read(_parse, bronze, keys, keys, faults))
+                    faults.check()
                 outcome.counts.add(counts)
+                with connection.transaction():
+                    forget_company(connection, symbol)
+                    for company in _read(_company, bronze, overviews, overviews, faults):
+                        load_company(connection, company)
+                    faults.check()
                 outcome.done[symbol] = f"{len(keys)} answers"
             except DataError as error:
                 outcome.errors[symbol] = error
@@ -77,6 +80,38 @@ def replay(
     return outcome
 
 
+class _Faults(dict[tuple[str, str], DataError]):
+    """Why objects can't be read (corrupt, gone, of a source or an endpoint that is known no more), by area and source.
+
+    Only while it is the latest: a newer answer holds the same history. Until then such an object stays pending and is
+    named at every run, and one that was restored is loaded.
+    """
+
+    def check(self) -> None:
+        """Raises the first."""
+        for fault in self.values():
+            raise fault
+
+
+def _read(
+    read: Callable[[Bronze, ObjectKey], T],
+    bronze: Bronze,
+    held: Sequence[ObjectKey],
+    wanted: Collection[ObjectKey],
+    faults: _Faults,
+) -> Iterator[T]:
+    """Those of the held objects, oldest first, that are wanted and can be read."""
+    for key in held:
+        try:
+            found = read(bronze, key) if key in wanted else None
+        except DataError as error:
+            faults[key.area, key.source] = error
+            continue
+        faults.pop((key.area, key.source), None)
+        if found is not None:
+            yield found
+
+
 def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
     return [key for key in keys if as_of is None or key.observed_at <= as_of]
 
@@ -84,7 +119,10 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
 def _note_refusal(connection: Connection, symbol: str, outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
     for source, why in refusals(connection, symbol).items():
-        error = DataError(f"The latest answer of {source} for {symbol} was refused: {why}")
+        error = DataError(
+            f"The latest answer of {source} for {symbol} was refused: {why}",
+            hint="It is asked for again after the next session (an overview: after 30 days), or now with --force.",
+        )
         outcome.errors.setdefault(symbol, error)
 
 
@@ -108,5 +146,9 @@ def _parse(bronze: Bronze, key: ObjectKey) -> Load:
     return Load(key, endpoint.interval, series)
 
 
-def _company(bronze: Bronze, key: ObjectKey) -> dict[str, str | None]:
-    return provider_of(key.source).read_company(bronze.read(key), key.symbol)
+def _company(bronze: Bronze, key: ObjectKey) -> Company:
+    provider, body = provider_of(key.source), bronze.read(key)
+    try:
+        return Company(key, provider.read_company(body, key.symbol))
+    except MalformedPayload as error:
+        return Company(key, {}, refused=error.message)
