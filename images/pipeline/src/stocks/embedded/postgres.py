@@ -28,6 +28,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import psutil
 import psycopg
 from psycopg import pq
 
@@ -376,8 +377,12 @@ def _serves(pid: int, data: Path) -> bool:
     A server that was killed is none, though its process stays where nobody asks for its exit code, as in a container
     without an init process: it has no command line any more.
     """
-    words = Path(f"/proc/{pid}/cmdline").read_text(errors="surrogateescape").split("\0")
-    return Path(words[0]).name == "postgres" and "-D" in words and data.samefile(words[words.index("-D") + 1])
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:  # it is gone, or nobody's but its parent's
+        return False
+    is_server = bool(words) and Path(words[0]).name == "postgres" and "-D" in words
+    return is_server and data.samefile(words[words.index("-D") + 1])
 
 
 def _is_last(users: IO[str]) -> bool:
