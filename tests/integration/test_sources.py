@@ -122,3 +122,18 @@ def test_a_wrong_setting_is_named(instance: Instance, settings: dict[str, str], 
     assert ended.returncode == 78, ended.stdout + ended.stderr
     assert words in ended.stdout
     assert KEY not in ended.stdout
+
+
+@pytest.mark.slow
+def test_what_a_new_source_is_refused_for_is_told_at_once(instance: Instance) -> None:
+    """Also where gold was built before without it; and no more, once it is asked for nothing."""
+    assert instance.stocks("run", "--tickers", "IBM").returncode == 0
+    # So much dearer, its dividends explain no step of its adjusted closes: the series is on two bases.
+    with providers(tiingo=TiingoApi(dearer=1000)) as settings:
+        both = {**settings, "STOCKS_SOURCE": "tiingo,sample"}
+        both["STOCKS_PROVIDER_URL"] = both["STOCKS_PROVIDER_URL"].split(",")[0]
+        ended = instance.stocks("run", "--tickers", "IBM", "--json", **both)
+        assert ended.returncode == 65, ended.stdout + ended.stderr
+        assert "tiingo for IBM was refused" in ended.stdout
+    assert instance.query(GOLD) == ["daily,sample,202.91"]
+    assert instance.stocks("run", "--tickers", "IBM", STOCKS_SOURCE="sample").returncode == 0

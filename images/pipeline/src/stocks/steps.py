@@ -176,7 +176,7 @@ def normalize(means: Means, *, tickers: Held = "") -> Outcome:
     from stocks.warehouse.normalize import normalize
 
     chosen = parse_symbols(tickers) or means.bronze.symbols()
-    return normalize(means.bronze, means.warehouse, chosen, report=means.report)
+    return normalize(means.bronze, means.warehouse, chosen, report=means.report, sources=means.settings.sources)
 
 
 def commit(
@@ -227,7 +227,14 @@ def replay(means: Means, *, as_of: AsOf = "", tickers: Held = "") -> Outcome:
     from stocks.warehouse.normalize import replay
 
     chosen = parse_symbols(tickers) or means.bronze.symbols()
-    return replay(means.bronze, means.warehouse, chosen, as_of=moment(as_of), report=means.report)
+    return replay(
+        means.bronze,
+        means.warehouse,
+        chosen,
+        as_of=moment(as_of),
+        report=means.report,
+        sources=means.settings.sources,
+    )
 
 
 def report(

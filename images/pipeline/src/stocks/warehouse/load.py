@@ -122,18 +122,12 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
 
 
 def refusals(connection: Connection, symbol: str) -> dict[str, str]:
-    """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source.
-
-    A source that was in force for no build of gold lately is not asked about: nobody waits for its next answer.
-    """
+    """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source."""
     rows = connection.execute(
         """
         select distinct on (object.source, object.interval is null) object.source, object.status, object.message
         from ops.bronze_object as object
-        where object.symbol = %s and not exists (
-            select 1 from ops.source_series as series where series.source = object.source
-            having count(*) > 0 and max(series.preference) is null
-        )
+        where object.symbol = %s
         order by object.source, object.interval is null desc, object.observed_at desc, object.load_id desc
         """,
         [symbol],

@@ -23,8 +23,18 @@ from stocks.warehouse.load import Company, Load, analyze, forget_company, load, 
 T = TypeVar("T", Load, Company)
 
 
-def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, report: Report) -> Outcome:
-    """Loads what bronze holds of each ticker and silver has not seen yet, oldest first."""
+def normalize(
+    bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, report: Report, sources: Collection[str] = ()
+) -> Outcome:
+    """Loads what bronze holds of each ticker and silver has not seen yet, oldest first.
+
+    Args:
+        bronze: Where answers are kept.
+        warehouse: Where bars are loaded.
+        tickers: Symbols.
+        report: Told of each ticker.
+        sources: Those in force: what others last answered is nobody's fault any more. All where empty.
+    """
     outcome = Outcome()
     report.begin("normalize", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
@@ -38,7 +48,7 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
                 load_company(connection, company)
             for fault in faults.values():
                 outcome.errors.setdefault(symbol, fault)
-            _note_refusal(connection, symbol, outcome)
+            _note_refusal(connection, symbol, sources, outcome)
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
             outcome.counts.add(own)
             report.advance("normalize", done, symbol)
@@ -49,9 +59,18 @@ def normalize(bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, r
 
 
 def replay(
-    bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, as_of: datetime | None, report: Report
+    bronze: Bronze,
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    *,
+    as_of: datetime | None,
+    report: Report,
+    sources: Collection[str] = (),
 ) -> Outcome:
-    """Builds each ticker's silver again from bronze alone, with what was known at a moment (aware; None: all)."""
+    """Builds each ticker's silver again from bronze alone, with what was known at a moment (aware; None: all).
+
+    The other arguments are those of `normalize`.
+    """
     outcome = Outcome(tickers=list(tickers))
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
@@ -73,7 +92,7 @@ def replay(
                 outcome.done[symbol] = f"{len(keys)} answers"
             except DataError as error:
                 outcome.errors[symbol] = error
-            _note_refusal(connection, symbol, outcome)
+            _note_refusal(connection, symbol, sources, outcome)
             report.advance("replay", done, symbol)
         analyze(connection)
     outcome.detail["counts"] = asdict(outcome.counts)
@@ -116,9 +135,11 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
     return [key for key in keys if as_of is None or key.observed_at <= as_of]
 
 
-def _note_refusal(connection: Connection, symbol: str, outcome: Outcome) -> None:
+def _note_refusal(connection: Connection, symbol: str, sources: Collection[str], outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
     for source, why in refusals(connection, symbol).items():
+        if sources and source not in sources:
+            continue
         error = DataError(
             f"The latest answer of {source} for {symbol} was refused: {why}",
             hint="It is asked for again after the next session (an overview: after 30 days), or now with --force.",
