@@ -20,7 +20,6 @@ from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.load import Company, Load, LoadCounts, load, load_company, pending, refusals, reload
 from stocks.warehouse.migrate import migrate
-from stocks.warehouse.sources import write_sources
 
 NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
 MONDAY = date(2024, 5, 13)
@@ -221,13 +220,6 @@ class TestCounts:
         assert connection.execute(bars).fetchall() == held
         load(connection, made(bar(MONDAY, 22), bar(TUESDAY, 13), at=8, source="tiingo"))
         assert connection.execute("select source, bars_changed from silver.restatement").fetchall() == [("tiingo", 1)]
-
-    def test_refusal_of_a_source_that_is_in_force_no_more_is_not_told(self, connection: Connection) -> None:
-        load(connection, made(refused="Wrong.", source="tiingo"))
-        write_sources(connection, ["tiingo"])
-        assert refusals(connection, "IBM") == {"tiingo": "Wrong."}
-        write_sources(connection, ["sample"])
-        assert refusals(connection, "IBM") == {}
 
     def test_rejects_are_kept_and_counted(self, connection: Connection) -> None:
         rejects = [("2024-05-11", "not_a_session", "closed", '{"1. open": "1"}'), ("x", "unparsable_date", "no", "[]")]

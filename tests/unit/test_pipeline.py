@@ -501,6 +501,14 @@ class TestNormalize:
             ("IBM", MONDAY, 11.0),
         ]
 
+    def test_refusal_of_a_source_that_is_in_force_no_more_is_not_told(
+        self, bronze: Bronze, warehouse: Warehouse
+    ) -> None:
+        put(bronze, "IBM", body("MSFT", {FRIDAY: 90}), MONDAY_EVENING)
+        for sources, failed in ((("alphavantage",), ["IBM"]), (("sample",), [])):
+            outcome = normalize(bronze, warehouse, ["IBM"], report=Listener(), sources=sources)
+            assert list(outcome.errors) == failed
+
     def test_good_answer_after_a_refused_one_ends_the_error(self, bronze: Bronze, warehouse: Warehouse) -> None:
         put(bronze, "IBM", body("MSFT", {FRIDAY: 90}), MONDAY_EVENING)
         assert normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
