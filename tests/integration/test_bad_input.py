@@ -220,3 +220,23 @@ def test_doctor_may_wait_for_what_is_still_on_its_way(instance: Instance) -> Non
         time.sleep(5)  # longer than a doctor who does not wait takes
         with running(SampleApi(Sample(), Faults(), port=port)):
             assert asked.result().returncode == 0
+
+
+def test_an_answer_dated_by_a_clock_that_is_ahead_is_never_loaded(instance: Instance) -> None:
+    assert instance.stocks("run", "--tickers", "IBM,MSFT", STOCKS_SAMPLE_AS_OF="2004-12-01").returncode == 0
+    silver = "select * from silver.price_bar order by symbol, price_date"
+    before = instance.query(silver)
+    [kept] = (instance.state / "bronze" / "series" / "IBM").rglob("*.gz")
+    ahead = kept.with_name(kept.name.replace("2004", "2904", 1))
+    shutil.copy(kept, ahead)
+    for step in ("extract", "normalize", "replay"):
+        ended = instance.stocks(step, "--tickers", "IBM,MSFT", STOCKS_SAMPLE_AS_OF="2005-02-25")
+        assert ended.returncode == 65, (step, said(ended))
+        assert "2904-12-01" in said(ended), step
+        assert ahead.name in said(ended).replace("\n", "").replace(" ", ""), step
+    known = instance.query(silver)
+    assert [bar for bar in known if bar.startswith("IBM")] == [bar for bar in before if bar.startswith("IBM")]
+    assert len(known) > len(before)  # MSFT's days went on
+    ahead.unlink()
+    assert instance.stocks("run", "--tickers", "IBM", STOCKS_SAMPLE_AS_OF="2005-02-25").returncode == 0
+    assert instance.query("select max(price_date) from silver.price_bar where symbol = 'IBM'") == ["2005-02-25"]

@@ -600,7 +600,7 @@ limit {TABLE_ROWS}
 """
 
 RESTATED = f"""
-select observed_at, symbol, interval, bars_changed, first_date, last_date, largest_factor
+select observed_at, symbol, interval, bars_changed, bars_withdrawn, first_date, last_date, largest_factor
 from gold.restatements
 order by observed_at desc, symbol
 limit {TABLE_ROWS}

@@ -5,6 +5,7 @@ select
     restatements.interval,
     restatements.observed_at,
     restatements.bars_changed,
+    restatements.bars_withdrawn,
     restatements.first_date,
     restatements.last_date,
     restatements.largest_factor

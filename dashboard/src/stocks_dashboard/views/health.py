@@ -55,6 +55,7 @@ def page() -> None:
                 "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
                 "symbol": "Symbol",
                 "bars_changed": st.column_config.NumberColumn("Bars changed", format="localized"),
+                "bars_withdrawn": st.column_config.NumberColumn("Of them withdrawn", format="localized"),
                 "first_date": st.column_config.DateColumn("From"),
                 "last_date": st.column_config.DateColumn("To"),
                 "largest_factor": st.column_config.NumberColumn(

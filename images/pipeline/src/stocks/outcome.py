@@ -19,7 +19,7 @@ class LoadCounts:
     """Provisional bars that a newer answer replaced."""
     unchanged: int = 0
     withdrawn: int = 0
-    """Provisional bars that the newer answer no longer has."""
+    """Bars that the newer answer no longer has."""
     rejected: int = 0
 
     @property

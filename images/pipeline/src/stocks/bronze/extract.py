@@ -13,7 +13,6 @@ from itertools import islice
 from stocks.bronze.layer import Bronze, area_of
 from stocks.errors import (
     ConfigError,
-    DataError,
     QuotaSpent,
     StocksError,
     StoreUnavailable,
@@ -102,20 +101,13 @@ def _is_of_symbol(error: StocksError) -> bool:
 
 
 def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, overview: bool) -> int:
-    """Fetches what is missing of one ticker; gives the number of answers that were new.
-
-    An answer behind one from the future would fill the gaps of another basis: it is not fetched.
-    """
+    """Fetches what is missing of one ticker; gives the number of answers that were new."""
     written = 0
     facts = [endpoint for endpoint in source.provider.endpoints if overview and endpoint.interval is None]
     for endpoint in [source.series, *facts]:
         held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
-        if held and source.is_ahead(held[-1].observed_at):
-            raise DataError(
-                f"{symbol}: bronze holds an answer of {held[-1].observed_at:%Y-%m-%d %H:%M} UTC, still to come: "
-                "this machine's clock is wrong, or that of the one that wrote it.",
-                hint=f"Set the clock right, or move {held[-1]} away; then run `stocks replay`.",
-            )
+        if held:
+            held[-1].check_time(source.latest())
         if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
             continue
         try:

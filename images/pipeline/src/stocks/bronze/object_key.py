@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, cast, get_args
 
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, DataError
 from stocks.universe import check_symbol
 
 Area = Literal["series", "reference", "quarantine"]
@@ -19,6 +19,10 @@ _KEY = re.compile(
     r"(?P<observed_at>[0-9]{8}T[0-9]{6}Z)-(?P<sha256>[0-9a-f]{64})\.json\.gz"
 )
 _MOMENT = "%Y%m%dT%H%M%SZ"
+
+
+SKEW = timedelta(minutes=5)
+"""Between the clocks of machines that are kept right."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,22 @@ class ObjectKey:
     def prefix(self) -> str:
         """What the keys of all answers to the same question begin with."""
         return f"{self.area}/{self.symbol}/{self.endpoint}/{self.source}/"
+
+    def check_time(self, now: datetime) -> None:
+        """An answer behind one from the future would be taken for the older of the two.
+
+        Args:
+            now: By the clock that the key's moment may not be ahead of (aware).
+
+        Raises:
+            DataError: It is ahead, by more than clocks differ.
+        """
+        if self.observed_at > now + SKEW:
+            raise DataError(
+                f"{self.symbol}: bronze holds an answer of {self.observed_at:%Y-%m-%d %H:%M} UTC, still to come: "
+                "this machine's clock is wrong, or that of the one that wrote it.",
+                hint=f"Set the clock right, or move {self} away; then run `stocks replay`.",
+            )
 
     @classmethod
     def parse(cls, text: str) -> ObjectKey | None:

@@ -37,8 +37,6 @@ LONGEST_ANSWER = timedelta(minutes=5)
 """How long an answer may take from its first byte to its last."""
 _QUARANTINED = 2**20  # bytes of a larger answer that are kept
 
-_SKEW = timedelta(minutes=5)  # between the clocks of machines that are kept right
-
 # There was no connection, so that the provider can't have counted the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -120,9 +118,9 @@ class Source:
         now = self._clock() if self._stand_in is None else self._stand_in.now
         return now.astimezone(UTC).replace(microsecond=0)
 
-    def is_ahead(self, moment: datetime) -> bool:
-        """Whether a moment has not come yet, by more than clocks differ. The sample's day may go back at will."""
-        return moment > max(self._clock(), self.now()) + _SKEW
+    def latest(self) -> datetime:
+        """The latest moment at which an answer can have been given (aware). The sample's day may go back at will."""
+        return max(self._clock(), self.now())
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""

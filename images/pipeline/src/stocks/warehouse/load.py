@@ -1,19 +1,22 @@
 """Bars into silver: COPY into a temporary table, one upsert, one transaction with the row in ops.bronze_object.
 
-A load that is killed leaves nothing behind; a load that is repeated changes nothing.
+The newest answer is the series: a bar that it no longer has is withdrawn, and of an older one nothing is taken. So a
+series never holds bars of two bases. A load that is killed leaves nothing behind; one that is repeated changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
+import polars as pl
 from psycopg import sql
 
 from stocks.bronze import ObjectKey
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
+from stocks.silver.rules import DUPLICATE_WEEK
 from stocks.warehouse.connection import Connection
 
 
@@ -47,6 +50,44 @@ copy incoming (price_date, open, high, low, close, adjusted_close, volume, divid
                is_final) from stdin (format csv)
 """
 
+_HELD: LiteralString = """
+select
+    count(*) filter (where held.is_final),
+    count(*) filter (where lacking),
+    min(price_date) filter (where lacking),
+    max(price_date) filter (where lacking),
+    coalesce(bool_or(abs(new_factor / factor - 1) > 1e-6), false)
+from (
+    select
+        price_date,
+        bar.is_final,
+        bar.is_final and incoming is null and price_date::text <> all(%(rejected)s) as lacking,
+        bar.adjusted_close / bar.close as factor,
+        incoming.adjusted_close / incoming.close as new_factor
+    from silver.price_bar as bar
+    left join incoming using (price_date)
+    where bar.symbol = %(symbol)s and bar.interval = %(interval)s and bar.source = %(source)s
+) as held
+"""
+
+# A row that the answer has, but which breaks a rule, leaves the bar as it was told before, unless that is of another
+# basis than the rest is now.
+_WITHDRAW: LiteralString = """
+with withdrawn as (
+    delete from silver.price_bar as bar
+    where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
+      and not exists (select 1 from incoming where incoming.price_date = bar.price_date)
+      and not (is_final and not %(rebased)s and price_date::text = any(%(rejected)s))
+    returning old.price_date, old.is_final
+)
+select
+    count(*),
+    count(*) filter (where is_final),
+    min(price_date) filter (where is_final),
+    max(price_date) filter (where is_final)
+from withdrawn
+"""
+
 # PostgreSQL 18 tells in RETURNING what a row was: counts are taken from the very write, not guessed beside it.
 _UPSERT: LiteralString = """
 with written as (
@@ -58,15 +99,13 @@ with written as (
         %(symbol)s, %(interval)s, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
         split_coefficient, is_final, %(source)s, %(bronze_key)s, %(observed_at)s
     from incoming
-    where is_final or not %(superseded)s -- what was provisional then, the newer answer has withdrawn
     order by price_date
     on conflict (symbol, interval, source, price_date) do update set
         open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
         adjusted_close = excluded.adjusted_close, volume = excluded.volume,
         dividend_amount = excluded.dividend_amount, split_coefficient = excluded.split_coefficient,
         is_final = excluded.is_final, bronze_key = excluded.bronze_key, observed_at = excluded.observed_at
-    where not %(superseded)s
-      and (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close, bar.volume, bar.dividend_amount,
+    where (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close, bar.volume, bar.dividend_amount,
            bar.split_coefficient, bar.is_final)
           is distinct from
           (excluded.open, excluded.high, excluded.low, excluded.close, excluded.adjusted_close, excluded.volume,
@@ -83,14 +122,9 @@ select
 from written
 """
 
-# A partial week is dated by its last session so far: when the week goes on, that bar is no more.
-_WITHDRAW: LiteralString = """
-delete from silver.price_bar
-where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
-  and not is_final and observed_at < %(observed_at)s
-  and not exists (select 1 from incoming where incoming.price_date = price_bar.price_date)
-  and not %(superseded)s
-"""
+# An answer that lacks more of the final bars than both is suspect itself, and is not applied.
+_LACKS_AT_MOST = 5
+_LACKING_SHARE_AT_MOST = 0.01
 
 _FORGET: tuple[LiteralString, ...] = (
     "delete from silver.price_bar where symbol = %s",
@@ -204,43 +238,70 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
     if one.series.refused:
         _record(connection, key, one.interval, "refused", one.series.refused, counts)
         return counts
-    superseded = connection.execute(
+    newer = connection.execute(
         """
-        select exists (
-            select 1 from ops.bronze_object
-            where symbol = %s and interval = %s and source = %s and status = 'loaded' and observed_at > %s
-        )
+        select max(observed_at) from ops.bronze_object
+        where symbol = %s and interval = %s and source = %s and status = 'loaded' and observed_at > %s
         """,
         [key.symbol, one.interval, key.source, key.observed_at],
-    ).fetchone() == (True,)
+    ).fetchone()
+    if newer and newer[0]:
+        # Its bars may be of another basis than the newer one's: nothing is taken of it.
+        message = f"The answer of {newer[0]:%Y-%m-%d %H:%M} UTC is newer, and was loaded before."
+        _record(connection, key, one.interval, "superseded", message, counts)
+        return counts
     connection.execute(_STAGE)
     connection.execute("truncate incoming")
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write(one.series.bars.write_csv(include_header=False).encode())
-    values = {
+    told = one.series.rejects.filter(pl.col("rule") != DUPLICATE_WEEK)["price_date"]
+    values: dict[str, object] = {
         "symbol": key.symbol,
         "interval": one.interval,
         "source": key.source,
         "bronze_key": str(key),
         "observed_at": key.observed_at,
-        "superseded": superseded,
+        "rejected": told.to_list(),
     }
-    counts.withdrawn = connection.execute(_WITHDRAW, values).rowcount
-    row = connection.execute(_UPSERT, values).fetchone()
-    assert row is not None
-    counts.inserted, counts.restated, counts.replaced, first, last, factor = row
+    held, lacking, first, last, values["rebased"] = _one_row(connection, _HELD, values)
+    if lacking > max(_LACKS_AT_MOST, _LACKING_SHARE_AT_MOST * held):
+        message = f"It lacks {lacking:,} of the {held:,} final bars told before, from {first} to {last}."
+        _record(connection, key, one.interval, "refused", message, counts)
+        return counts
+    counts.withdrawn, final, *withdrawn = _one_row(connection, _WITHDRAW, values)
+    counts.inserted, counts.restated, counts.replaced, *restated, factor = _one_row(connection, _UPSERT, values)
     counts.unchanged = one.series.bars.height - counts.inserted - counts.restated - counts.replaced
-    if counts.restated:
+    if counts.restated or final:
+        days = [day for day in (*withdrawn, *restated) if day is not None]
         connection.execute(
             """
-            insert into silver.restatement
-                (symbol, interval, source, observed_at, bars_changed, first_date, last_date, largest_factor, bronze_key)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            insert into silver.restatement (
+                symbol, interval, source, observed_at, bars_changed, bars_withdrawn, first_date, last_date,
+                largest_factor, bronze_key
+            )
+            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             """,
-            [key.symbol, one.interval, key.source, key.observed_at, counts.restated, first, last, factor, str(key)],
+            [
+                key.symbol,
+                one.interval,
+                key.source,
+                key.observed_at,
+                counts.restated + final,
+                final,
+                min(days),
+                max(days),
+                factor or 1.0,
+                str(key),
+            ],
         )
-    _record(connection, key, one.interval, "superseded" if superseded else "loaded", "", counts)
+    _record(connection, key, one.interval, "loaded", "", counts)
     return counts
+
+
+def _one_row(connection: Connection, statement: LiteralString, values: dict[str, object]) -> tuple[Any, ...]:
+    row = connection.execute(statement, values).fetchone()
+    assert row is not None
+    return row
 
 
 def _record_rejects(connection: Connection, one: Load) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from stocks.bronze import Bronze, ObjectKey
@@ -100,7 +100,7 @@ def replay(
 
 
 class _Faults(dict[tuple[str, str], DataError]):
-    """Why objects can't be read (corrupt, gone, of a source or an endpoint that is known no more), by area and source.
+    """Why objects can't be read, by area and source: corrupt, gone, from the future, of a source that is known no more.
 
     Only while it is the latest: a newer answer holds the same history. Until then such an object stays pending and is
     named at every run, and one that was restored is loaded.
@@ -122,6 +122,7 @@ def _read(
     """Those of the held objects, oldest first, that are wanted and can be read."""
     for key in held:
         try:
+            key.check_time(datetime.now(UTC))
             found = read(bronze, key) if key in wanted else None
         except DataError as error:
             faults[key.area, key.source] = error

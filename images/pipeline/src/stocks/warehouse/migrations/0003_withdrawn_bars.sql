@@ -1,0 +1,11 @@
+-- The newest answer is the series: final bars that it lacks are withdrawn, and told like a restatement.
+
+alter table silver.restatement add column bars_withdrawn integer not null default 0 check (bars_withdrawn >= 0);
+comment on table silver.restatement is 'An answer that changed or withdrew final bars which silver held already.';
+comment on column silver.restatement.bars_changed is 'Final bars that have other values now, or are withdrawn.';
+comment on column silver.restatement.bars_withdrawn is 'Those of them that the answer no longer has.';
+comment on column silver.restatement.largest_factor is
+    'New over old adjusted close, of the bar where that is furthest from 1: 0.5 is a two-for-one split; 1 where all were withdrawn.';
+comment on column ops.bronze_object.status is
+    'loaded; superseded: a newer answer was loaded before, so nothing was taken; refused: see message.';
+comment on column ops.bronze_object.bars_withdrawn is 'Bars that the answer no longer has, provisional and final.';
