@@ -65,6 +65,8 @@ def _badges(now: dict[str, Any]) -> None:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
         else:
             st.badge(f"Latest session: {now['last_date']}", icon=":material/check_circle:", color="blue")
+        if now["held"]:
+            st.badge(f"{now['held']} series held", icon=":material/front_hand:", color="orange")
         if quality["broken"]:
             st.badge(f"{quality['broken']} of {quality['rules']} rules broken", icon=":material/error:", color="red")
         elif quality["warnings"]:

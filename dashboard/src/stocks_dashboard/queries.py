@@ -40,7 +40,8 @@ select
     count(*) as symbols,
     max(last_date) as last_date,
     count(*) filter (where is_stale) as stale,
-    string_agg(distinct source_name, ', ') as sources
+    string_agg(distinct source_name, ', ') as sources,
+    (select count(*) from gold.held_series) as held
 from gold.mart_stock_summary
 """
 
@@ -603,6 +604,13 @@ RESTATED = f"""
 select observed_at, symbol, interval, bars_changed, bars_withdrawn, first_date, last_date, largest_factor
 from gold.restatements
 order by observed_at desc, symbol
+limit {TABLE_ROWS}
+"""
+
+HELD = f"""
+select symbol, interval, source, held_since, observed_at, reason, rejected_bars
+from gold.held_series
+order by held_since, symbol
 limit {TABLE_ROWS}
 """
 

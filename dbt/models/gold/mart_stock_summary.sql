@@ -164,6 +164,8 @@ select
     latest.drawdown,
     coalesce(latest_answers.bars_rejected, 0) as rejected_bars,
     coalesce(restatements.restatements, 0) as restatements,
+    held.held_since,
+    held.reason as held_reason,
     array(
         select recent.adjusted_close
         from (
@@ -180,3 +182,5 @@ left join expected on latest.symbol = expected.symbol
 left join latest_weeks on latest.symbol = latest_weeks.symbol
 left join latest_answers on latest.symbol = latest_answers.symbol and latest.interval = latest_answers.interval
 left join restatements on latest.symbol = restatements.symbol and latest.interval = restatements.interval
+left join {{ ref('held_series') }} as held
+    on latest.symbol = held.symbol and latest.interval = held.interval and latest.source_name = held.source

@@ -30,6 +30,21 @@ def page() -> None:
     _findings(findings)
     st.subheader("Runs", anchor=False)
     _runs(runs)
+    _part(
+        "Held series",
+        log_rows(queries.HELD),
+        "Every series' latest answer was taken.",
+        {
+            "symbol": "Symbol",
+            "interval": "Interval",
+            "source": "Source",
+            "held_since": st.column_config.DatetimeColumn("Held since", format=_WHEN),
+            "observed_at": st.column_config.DatetimeColumn("Latest answer", format=_WHEN),
+            "reason": "Why it was refused",
+            "rejected_bars": st.column_config.NumberColumn("Refused rows", format="localized"),
+        },
+        "held",
+    )
     left, right = st.columns(2)
     with left:
         _part(

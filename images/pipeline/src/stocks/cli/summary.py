@@ -114,6 +114,11 @@ def show_status(report: Report, settings: Settings, warehouse: Warehouse) -> Non
         report.say("No runs yet. `stocks run` (or `make run`) makes the first one.")
         return
     _show_freshness(report, settings, warehouse)
+    if _has_gold(warehouse):
+        held = read(
+            warehouse, "select symbol, interval, source, held_since, reason from gold.held_series order by 1, 2, 3"
+        )
+        report.rows("held", held.columns, held.rows, title="Held series: gold keeps their last good rows")
     quality = read(
         warehouse,
         """

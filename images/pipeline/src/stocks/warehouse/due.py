@@ -48,14 +48,14 @@ def is_gold_due(warehouse: Warehouse) -> bool:
 
 
 def newest_load(connection: Connection) -> int:
-    """The newest row of ops.bronze_object that gold can see: of changed bars, of rejects, or of a company's attributes.
+    """The newest row of ops.bronze_object that gold can see: of changes, rejects, refusals or a company.
 
     0 where there is none.
     """
     row = connection.execute(
         """
         select coalesce(max(load_id), 0) from ops.bronze_object
-        where bars_changed > 0 or bars_rejected > 0 or interval is null
+        where bars_changed > 0 or bars_rejected > 0 or status = 'refused' or interval is null
         """
     ).fetchone()
     assert row is not None

@@ -9,3 +9,6 @@ comment on column silver.restatement.largest_factor is
 comment on column ops.bronze_object.status is
     'loaded; superseded: a newer answer was loaded before, so nothing was taken; refused: see message.';
 comment on column ops.bronze_object.bars_withdrawn is 'Bars that the answer no longer has, provisional and final.';
+
+-- Which series are held is asked at every page and status; refusals are few among the answers of years.
+create index bronze_object_refused on ops.bronze_object (symbol, interval, source, observed_at) where status = 'refused';
