@@ -73,3 +73,26 @@ def test_a_held_series_holds_up_nobody_else(tmp_path: Path, spoil: Any, why: str
     assert healed.returncode == 0, healed.stdout + healed.stderr
     assert instance.query("select count(*) from gold.held_series") == ["0"]
     assert set(dict(row.split(",") for row in instance.query(LATEST)).values()) == {TUESDAY}
+
+
+def test_an_accepted_answer_is_taken_and_stays_so(tmp_path: Path) -> None:
+    instance = Instance.make(tmp_path / "state")
+    assert instance.stocks("run", STOCKS_SAMPLE_AS_OF=FRIDAY).returncode == 0
+    for rule, words in (("bars_missing", "is not held by bars_missing, but by nothing"), ("two_bases", "no rule that")):
+        early = instance.stocks("accept", "AAPL", rule)
+        assert early.returncode == 78
+        assert words in early.stderr
+    worsen(instance, last_hundred)
+    held = instance.stocks("run", STOCKS_SAMPLE_AS_OF=MONDAY)
+    assert held.returncode == 65
+    assert "stocks accept AAPL bars_missing" in " ".join((held.stdout + held.stderr).split())
+    accepted = instance.stocks("accept", "aapl", "bars_missing", "--by", "ann")
+    assert accepted.returncode == 0, accepted.stderr
+    assert instance.query("select symbol, rule, accepted_by from ops.accepted_fault") == ["AAPL,bars_missing,ann"]
+    bars = "select count(*) from gold.fact_adjusted_prices where symbol = 'AAPL'"
+    for command in ("run", "replay"):
+        taken = instance.stocks(command, STOCKS_SAMPLE_AS_OF=MONDAY)
+        assert taken.returncode == 0, taken.stdout + taken.stderr
+        assert instance.query(bars) == ["100"]
+        assert instance.query("select bars_withdrawn from silver.restatement where symbol = 'AAPL'") == ["1154"]
+    assert instance.query("select count(*) from gold.held_series") == ["0"]

@@ -48,6 +48,7 @@ def made(
     interval: str = "daily",
     rejects: Iterable[tuple[str, str, str, str]] = (),
     refused: str = "",
+    rule: str = "two_bases",
     source: str = "sample",
 ) -> Load:
     """An object that was observed `at` hours after noon, as if it had been parsed."""
@@ -64,6 +65,7 @@ def made(
         bars=pl.DataFrame(bars, schema_overrides={"volume": pl.Int64}),
         rejects=pl.DataFrame(list(rejects), schema=["price_date", "rule", "reason", "raw"], orient="row"),
         refused=refused,
+        rule=rule if refused else "",
     )
     return Load(key, interval, series)
 
@@ -103,6 +105,10 @@ def closes(connection: Connection, symbol: str = "IBM") -> dict[date, float]:
 def status(connection: Connection, one: Load) -> Any:
     row = connection.execute("select status from ops.bronze_object where bronze_key = %s", [str(one.key)]).fetchone()
     return row[0] if row else None
+
+
+def reasons(connection: Connection, symbol: str) -> dict[str, str]:
+    return {source: refusal.why for source, refusal in refusals(connection, symbol).items()}
 
 
 def restatements(connection: Connection) -> list[tuple[Any, ...]]:
@@ -246,11 +252,11 @@ class TestCounts:
         load(connection, made(*map(bar, days)))
         assert load(connection, made(*map(bar, days[6:]), at=1)) == LoadCounts()
         assert list(closes(connection)) == days
-        assert refusals(connection, "IBM") == {
+        assert reasons(connection, "IBM") == {
             "sample": "It lacks 6 of the 10 final bars told before, from 2024-05-13 to 2024-05-18."
         }
         assert load(connection, made(*map(bar, days[5:]), at=2)) == LoadCounts(unchanged=5, withdrawn=5)
-        assert refusals(connection, "IBM") == {}
+        assert reasons(connection, "IBM") == {}
 
     def test_intervals_and_symbols_are_apart(self, connection: Connection) -> None:
         load(connection, made(bar(FRIDAY, final=False)))
@@ -266,7 +272,7 @@ class TestCounts:
         later = made(bar(MONDAY, 11), bar(TUESDAY, 13), at=6, source="tiingo")
         assert load(connection, later) == LoadCounts(replaced=1, unchanged=1)
         load(connection, made(at=7, refused="Wrong.", source="tiingo"))
-        assert refusals(connection, "IBM") == {"tiingo": "Wrong."}
+        assert reasons(connection, "IBM") == {"tiingo": "Wrong."}
         bars = "select source, price_date, close from silver.price_bar order by 1, 2"
         held = [("sample", MONDAY, 10), ("sample", FRIDAY, 10), ("tiingo", MONDAY, 11), ("tiingo", TUESDAY, 13)]
         assert connection.execute(bars).fetchall() == held
@@ -307,21 +313,21 @@ class TestRefused:
         assert load(connection, one) == LoadCounts(rejected=1)
         assert closes(connection) == {MONDAY: 10}
         assert status(connection, one) == "refused"
-        assert refusals(connection, "IBM") == {"sample": "It is on two bases."}
+        assert reasons(connection, "IBM") == {"sample": "It is on two bases."}
 
     def test_payload_without_bars_at_all_is_refused(self, connection: Connection) -> None:
         one = made()._replace(series=ParsedSeries.refusal("No series."))
         assert load(connection, one) == LoadCounts()
-        assert refusals(connection, "IBM") == {"sample": "No series."}
+        assert reasons(connection, "IBM") == {"sample": "No series."}
 
     def test_only_the_latest_answer_counts(self, connection: Connection) -> None:
-        assert refusals(connection, "IBM") == {}
+        assert reasons(connection, "IBM") == {}
         load(connection, made(bar(MONDAY), at=2))
         load(connection, made(at=1, refused="Wrong."))
-        assert refusals(connection, "IBM") == {}
+        assert reasons(connection, "IBM") == {}
         load(connection, made(at=3, refused="Wrong again."))
-        assert refusals(connection, "IBM") == {"sample": "Wrong again."}
-        assert refusals(connection, "AAPL") == {}
+        assert reasons(connection, "IBM") == {"sample": "Wrong again."}
+        assert reasons(connection, "AAPL") == {}
 
     def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))
@@ -563,7 +569,7 @@ class TestCompany:
             load_company(connection, Company(key, {"company_name": name}))
         assert self.names(connection) == [("IBM", "IBM", None)]
         assert pending(connection, [key]) == []
-        assert refusals(connection, "IBM") == {}
+        assert reasons(connection, "IBM") == {}
         assert connection.execute("select interval, bars_changed from ops.bronze_object").fetchall() == [(None, 0)]
 
     def test_reload_of_the_series_keeps_the_company(self, connection: Connection) -> None:

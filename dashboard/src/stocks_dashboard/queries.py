@@ -608,7 +608,7 @@ limit {TABLE_ROWS}
 """
 
 HELD = f"""
-select symbol, interval, source, held_since, observed_at, reason, rejected_bars
+select symbol, interval, source, held_since, observed_at, rule, reason, rejected_bars
 from gold.held_series
 order by held_since, symbol
 limit {TABLE_ROWS}

@@ -4,7 +4,7 @@ with
 
 refused as (
 
-    select symbol, interval, source, observed_at, load_id, message, bars_rejected, bronze_key
+    select symbol, interval, source, observed_at, load_id, rule, message, bars_rejected, bronze_key
     from {{ source('ops', 'bronze_object') }}
     where status = 'refused' and interval is not null
 
@@ -44,6 +44,7 @@ select distinct on (symbol, interval, source)
     source,
     min(observed_at) over (partition by symbol, interval, source) as held_since,
     observed_at,
+    rule,
     message as reason,
     bars_rejected as rejected_bars,
     bronze_key

@@ -40,6 +40,7 @@ def page() -> None:
             "source": "Source",
             "held_since": st.column_config.DatetimeColumn("Held since", format=_WHEN),
             "observed_at": st.column_config.DatetimeColumn("Latest answer", format=_WHEN),
+            "rule": "Rule",
             "reason": "Why it was refused",
             "rejected_bars": st.column_config.NumberColumn("Refused rows", format="localized"),
         },

@@ -116,7 +116,8 @@ def show_status(report: Report, settings: Settings, warehouse: Warehouse) -> Non
     _show_freshness(report, settings, warehouse)
     if _has_gold(warehouse):
         held = read(
-            warehouse, "select symbol, interval, source, held_since, reason from gold.held_series order by 1, 2, 3"
+            warehouse,
+            "select symbol, interval, source, held_since, rule, reason from gold.held_series order by 1, 2, 3",
         )
         report.rows("held", held.columns, held.rows, title="Held series: gold keeps their last good rows")
     quality = read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import subprocess
@@ -60,6 +61,21 @@ def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = 
 
     with reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
         show_status(report, settings, warehouse)
+
+
+def accept(
+    symbol: Annotated[str, typer.Argument(help="Whose series is held.")],
+    rule: Annotated[str, typer.Argument(help="What its latest answer breaks; `stocks status` says it.")],
+    who: Annotated[str, typer.Option("--by", help="Who accepts it (default: the user at this machine).")] = "",
+) -> None:
+    """Take a series' latest answer though it breaks a rule: it is held no more, and the next run loads it."""
+    from stocks.universe import parse_symbols
+    from stocks.warehouse.accept import accept as take
+
+    [name] = parse_symbols(symbol) or [""]
+    with open_warehouse(load_settings(), Login.WRITER) as warehouse:
+        key = take(warehouse, name, rule, who=who or getpass.getuser())
+    print(f"{name}: {rule} is accepted for {key}. `stocks run` (or `stocks normalize`) loads it.")
 
 
 def env(

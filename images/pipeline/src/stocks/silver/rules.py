@@ -173,6 +173,23 @@ RULES: dict[str, str] = {rule.name: rule.meaning for rule in ROW_RULES} | {
 """Every rule's name and meaning; the last two look at bars that kept all the others."""
 
 
+NOT_A_SERIES = "not_a_series"
+TWO_BASES = "two_bases"
+TOO_MANY_REJECTS = "too_many_rejects"
+BARS_MISSING = "bars_missing"
+
+ANSWER_RULES: dict[str, str] = {
+    NOT_A_SERIES: "The answer holds no series of the symbol, or none of its rows can be used.",
+    TWO_BASES: "The level of the adjusted closes shifts, and no dividend and no split tells why.",
+    TOO_MANY_REJECTS: "More than five rows, and more than one in ten, break a rule.",
+    BARS_MISSING: "More than five of the final bars told before are not in it, and more than one in a hundred.",
+}
+"""What a whole answer must hold to. One that breaks a rule is refused: the series is held as it was."""
+
+ACCEPTABLE = frozenset({TOO_MANY_REJECTS, BARS_MISSING})
+"""Those that a person may accept: the bars that such an answer has are right by all other rules."""
+
+
 def broken_rule(setting: Setting) -> pl.Expr:
     """The name of the first rule that a row breaks; null where it keeps all."""
     return pl.coalesce(pl.when(rule.broken(setting)).then(pl.lit(rule.name)) for rule in ROW_RULES)

@@ -11,7 +11,16 @@ from stocks.errors import MalformedPayload
 from stocks.providers.frame import FIELDS, Decoded
 from stocks.providers.provider import Adjustment, Interval
 from stocks.silver.adjustment import check_continuity
-from stocks.silver.rules import DUPLICATE_WEEK, FACTOR_DISCONTINUITY, Setting, broken_rule, reason
+from stocks.silver.rules import (
+    DUPLICATE_WEEK,
+    FACTOR_DISCONTINUITY,
+    NOT_A_SERIES,
+    TOO_MANY_REJECTS,
+    TWO_BASES,
+    Setting,
+    broken_rule,
+    reason,
+)
 from stocks.trading_calendar import TradingCalendar
 
 _REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
@@ -32,11 +41,13 @@ class ParsedSeries:
     """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
     refused: str
     """Why the payload must not be applied, as a sentence; empty where it may."""
+    rule: str = ""
+    """Which of `rules.ANSWER_RULES` it breaks then."""
 
     @classmethod
     def refusal(cls, why: str) -> ParsedSeries:
         """A payload that gives no bars at all."""
-        return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), refused=why)
+        return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), refused=why, rule=NOT_A_SERIES)
 
 
 def judge_series(
@@ -81,11 +92,8 @@ def judge_series(
         *FIELDS[6:],
         is_final=(_final_week if weekly else _final_day)(observed_at, calendar),
     )
-    return ParsedSeries(
-        bars=bars,
-        rejects=_with_raw(rejected, decoded),
-        refused=_refusal(shift, bars=len(bars), rejects=len(rejected)),
-    )
+    rule, refused = _refusal(shift, bars=len(bars), rejects=len(rejected))
+    return ParsedSeries(bars=bars, rejects=_with_raw(rejected, decoded), refused=refused, rule=rule)
 
 
 def _date(text: pl.Expr) -> pl.Expr:
@@ -153,9 +161,10 @@ def _with_raw(rejected: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     )
 
 
-def _refusal(shift: str, *, bars: int, rejects: int) -> str:
+def _refusal(shift: str, *, bars: int, rejects: int) -> tuple[str, str]:
+    """The rule that the answer as a whole breaks, and why; empty where it breaks none."""
     if shift:
-        return f"The series is on two bases: {shift}."
+        return TWO_BASES, f"The series is on two bases: {shift}."
     if not bars or rejects > max(_REJECTS_AT_MOST, _REJECTED_SHARE_AT_MOST * (bars + rejects)):
-        return f"{rejects} of {bars + rejects} rows break a rule."
-    return ""
+        return TOO_MANY_REJECTS if bars else NOT_A_SERIES, f"{rejects} of {bars + rejects} rows break a rule."
+    return "", ""

@@ -16,7 +16,7 @@ from psycopg import sql
 from stocks.bronze import ObjectKey
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
-from stocks.silver.rules import DUPLICATE_WEEK
+from stocks.silver.rules import BARS_MISSING, DUPLICATE_WEEK
 from stocks.warehouse.connection import Connection
 
 
@@ -135,11 +135,12 @@ _FORGET: tuple[LiteralString, ...] = (
 
 _RECORD: LiteralString = """
 insert into ops.bronze_object (
-    bronze_key, symbol, interval, source, endpoint, observed_at, status, message,
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message,
     bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected
 )
 values (
-    %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s, %(message)s,
+    %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s,
+    %(rule)s, %(message)s,
     %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s
 )
 """
@@ -155,18 +156,27 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
     return [key for key in keys if str(key) not in done]
 
 
-def refusals(connection: Connection, symbol: str) -> dict[str, str]:
+class Refusal(NamedTuple):
+    """Why an answer was not applied."""
+
+    rule: str
+    """One of `rules.ANSWER_RULES`; empty for a company's attributes."""
+    why: str
+
+
+def refusals(connection: Connection, symbol: str) -> dict[str, Refusal]:
     """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source."""
     rows = connection.execute(
         """
-        select distinct on (object.source, object.interval is null) object.source, object.status, object.message
+        select distinct on (object.source, object.interval is null)
+            object.source, object.status, object.rule, object.message
         from ops.bronze_object as object
         where object.symbol = %s
         order by object.source, object.interval is null desc, object.observed_at desc, object.load_id desc
         """,
         [symbol],
     )
-    return {source: message for source, status, message in rows if status == "refused"}
+    return {source: Refusal(rule, why) for source, status, rule, why in rows if status == "refused"}
 
 
 def load(connection: Connection, one: Load) -> LoadCounts:
@@ -179,7 +189,7 @@ def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCo
     """Replaces all that silver holds of a symbol's series by what these objects give, in one transaction."""
     total = LoadCounts()
     with connection.transaction():
-        _lock(connection, symbol)
+        lock_symbol(connection, symbol)
         for forget in _FORGET:
             connection.execute(forget, [symbol])
         for one in loads:
@@ -203,7 +213,7 @@ def load_company(connection: Connection, one: Company) -> None:
         excluded=sql.SQL(", ").join(sql.Identifier("excluded", column) for column in values),
     )
     with connection.transaction():
-        _lock(connection, key.symbol)
+        lock_symbol(connection, key.symbol)
         if not pending(connection, [key]):
             return
         if not one.refused:
@@ -213,7 +223,7 @@ def load_company(connection: Connection, one: Company) -> None:
 
 def forget_company(connection: Connection, symbol: str) -> None:
     """Removes a symbol's attributes, so that OVERVIEW answers can be loaded again."""
-    _lock(connection, symbol)
+    lock_symbol(connection, symbol)
     connection.execute("delete from silver.company where symbol = %s", [symbol])
     connection.execute("delete from ops.bronze_object where symbol = %s and interval is null", [symbol])
 
@@ -223,20 +233,23 @@ def analyze(connection: Connection) -> None:
     connection.execute("analyze silver.price_bar, ops.bronze_object")
 
 
-def _lock(connection: Connection, symbol: str) -> None:
+def lock_symbol(connection: Connection, symbol: str) -> None:
     """Until the transaction ends, no other process loads this symbol."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended('silver.' || %s, 0))", [symbol])
 
 
 def _load_one(connection: Connection, one: Load) -> LoadCounts:
     key = one.key
-    _lock(connection, key.symbol)
+    lock_symbol(connection, key.symbol)
     if not pending(connection, [key]):
         return LoadCounts()
     counts = LoadCounts(rejected=one.series.rejects.height)
     _record_rejects(connection, one)
-    if one.series.refused:
-        _record(connection, key, one.interval, "refused", one.series.refused, counts)
+    accepted = {
+        rule for (rule,) in connection.execute("select rule from ops.accepted_fault where bronze_key = %s", [str(key)])
+    }
+    if one.series.refused and one.series.rule not in accepted:
+        _record(connection, key, one.interval, "refused", one.series.refused, counts, rule=one.series.rule)
         return counts
     newer = connection.execute(
         """
@@ -264,9 +277,9 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         "rejected": told.to_list(),
     }
     held, lacking, first, last, values["rebased"] = _one_row(connection, _HELD, values)
-    if lacking > max(_LACKS_AT_MOST, _LACKING_SHARE_AT_MOST * held):
+    if lacking > max(_LACKS_AT_MOST, _LACKING_SHARE_AT_MOST * held) and BARS_MISSING not in accepted:
         message = f"It lacks {lacking:,} of the {held:,} final bars told before, from {first} to {last}."
-        _record(connection, key, one.interval, "refused", message, counts)
+        _record(connection, key, one.interval, "refused", message, counts, rule=BARS_MISSING)
         return counts
     counts.withdrawn, final, *withdrawn = _one_row(connection, _WITHDRAW, values)
     counts.inserted, counts.restated, counts.replaced, *restated, factor = _one_row(connection, _UPSERT, values)
@@ -329,6 +342,8 @@ def _record(
     status: str,
     message: str,
     counts: LoadCounts,
+    *,
+    rule: str = "",
 ) -> None:
     connection.execute(
         _RECORD,
@@ -341,6 +356,7 @@ def _record(
             "endpoint": key.endpoint,
             "observed_at": key.observed_at,
             "status": status,
+            "rule": rule,
             "message": message,
         },
     )

@@ -16,6 +16,7 @@ from stocks.outcome import LoadCounts, Outcome
 from stocks.providers import provider_of
 from stocks.report import Report
 from stocks.silver import ParsedSeries, judge_series
+from stocks.silver.rules import ACCEPTABLE
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
 from stocks.warehouse.load import Company, Load, analyze, forget_company, load, load_company, pending, refusals, reload
@@ -138,12 +139,13 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
 
 def _note_refusal(connection: Connection, symbol: str, sources: Collection[str], outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
-    for source, why in refusals(connection, symbol).items():
+    for source, (rule, why) in refusals(connection, symbol).items():
         if sources and source not in sources:
             continue
         error = DataError(
             f"The latest answer of {source} for {symbol} was refused: {why}",
-            hint="It is asked for again after the next session (an overview: after 30 days), or now with --force.",
+            hint="It is asked for again after the next session (an overview: after 30 days), or now with --force."
+            + (f" `stocks accept {symbol} {rule}` takes it as it is." if rule in ACCEPTABLE else ""),
         )
         outcome.errors.setdefault(symbol, error)
 

@@ -12,3 +12,21 @@ comment on column ops.bronze_object.bars_withdrawn is 'Bars that the answer no l
 
 -- Which series are held is asked at every page and status; refusals are few among the answers of years.
 create index bronze_object_refused on ops.bronze_object (symbol, interval, source, observed_at) where status = 'refused';
+
+alter table ops.bronze_object add column rule text not null default '';
+comment on column ops.bronze_object.rule is 'Which rule about whole answers a refused one breaks; empty for all others.';
+
+create table ops.accepted_fault (
+    bronze_key  text        not null,
+    rule        text        not null,
+    symbol      text        not null,
+    accepted_by text        not null,
+    accepted_at timestamptz not null default now(),
+    primary key (bronze_key, rule)
+);
+comment on table ops.accepted_fault is
+    'Answers that a person took though they break a rule; a replay takes them, too. A later answer is judged anew.';
+
+grant select on ops.accepted_fault to stocks_reader;
+grant insert, update, delete on ops.accepted_fault to stocks_writer;
+grant maintain on ops.accepted_fault to stocks_writer;
