@@ -100,6 +100,21 @@ def test_gold_is_readable_after_its_schemas_were_dropped(house: House) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "dropped", ["schema gold", "schema gold, gold_next", "table gold.dim_date", "view gold.restatements"]
+)
+def test_gold_that_somebody_dropped_is_due(dropped: str, house: House) -> None:
+    before = house.instance.gold()
+    with house.connect() as own:
+        own.execute(f"drop {dropped} cascade".encode())
+    for gold_is_due in (True, False):
+        ended = house.instance.stocks("run", "--tickers", "FB", "--json")
+        assert ended.returncode == 0, ended.stdout
+        assert ("gold published" in ended.stdout) == gold_is_due, ended.stdout
+        assert house.instance.gold() == before
+
+
+@pytest.mark.slow
 def test_view_of_somebody_follows_gold(house: House) -> None:
     with house.connect() as own:
         own.execute("create schema mine")

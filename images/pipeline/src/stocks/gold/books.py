@@ -49,6 +49,13 @@ alter schema gold_before rename to gold_next;
 grant usage on schema gold, snapshots to stocks_reader;
 grant select on all tables in schema gold, snapshots to stocks_reader;
 """
+_NOTE_RELATIONS = """
+update ops.gold_build set relations = (
+    select array_agg(relname::text order by relname) from pg_class
+    where relnamespace = 'gold'::regnamespace and relkind in ('r', 'v')
+)
+where build_id = %s
+"""
 _SCHEMAS = """
 create schema if not exists gold;
 create schema if not exists gold_next;
@@ -220,6 +227,7 @@ class Books(Hooks):
             if made.rowcount:
                 followers = self._connection.execute(_FOREIGN_VIEWS, [PUBLISHED_SCHEMA]).fetchall()
                 self._connection.execute(_PUBLISH)
+                self._connection.execute(_NOTE_RELATIONS, [ticket[_BUILD]])
                 self._follow(followers)
 
     def _follow(self, views: Sequence[tuple[str, str]]) -> None:
