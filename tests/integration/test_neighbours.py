@@ -30,7 +30,8 @@ class House:
     def impatient(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `stocks`, which waits for a lock for a second only."""
         script = (
-            "from stocks.warehouse import connection; connection.LOCK_WAIT = 1; from stocks.cli import main; main()"
+            "from stocks.warehouse import connection; connection.LOCK_WAIT = connection.TURN_WAIT = 1;"
+            "from stocks.cli import main; main()"
         )
         return subprocess.run(
             [sys.executable, "-c", script, *arguments],
@@ -86,6 +87,20 @@ def test_build_ends_where_somebody_reads_what_it_replaces(house: House) -> None:
     assert "gold_next.dim_stock" in ended.stdout
     assert house.instance.gold() == before
     assert house.instance.stocks("gold", "--json").returncode == 0
+
+
+@pytest.mark.parametrize(("lock", "work"), [("run", "run"), ("gold", "build of gold")])
+def test_whoever_does_not_end_is_named_and_not_waited_for_without_end(lock: str, work: str, house: House) -> None:
+    with house.connect() as other:
+        other.execute("select pg_advisory_lock(%s)", [int.from_bytes(lock.encode())])
+        ended = house.impatient("gold", "--json")
+        (since,) = other.execute(
+            "select backend_start::timestamptz(0)::text from pg_stat_activity where pid = pg_backend_pid()"
+        ).fetchone() or ("",)
+        told = f"pid {other.info.backend_pid} (stocks_owner, neighbour) since {since}"
+    assert ended.returncode == 75, ended.stdout + ended.stderr
+    assert f"Another {work} is at work on this warehouse, {told}: waiting" in ended.stdout
+    assert f"Another {work} is still at work on this warehouse after 1 s, {told}." in ended.stdout
 
 
 @pytest.mark.slow
