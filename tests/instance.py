@@ -45,7 +45,7 @@ class Instance:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in ("PATH", "HOME", "LANG", "TMPDIR") or name.startswith(("COVERAGE_", "COV_CORE_"))
+            if name in ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR") or name.startswith(("COVERAGE_", "COV_CORE_"))
         }
         return cls(state=state, environment={**kept, "STOCKS_STATE_DIR": str(state), **variables})
 

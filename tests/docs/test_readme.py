@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -47,6 +48,20 @@ def test_every_link_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_attack_is_shown_by_a_test() -> None:
+    rows = re.findall(r"^\| (?!Attack|---).*$", (ROOT / "docs" / "attacks.md").read_text(), re.MULTILINE)
+    assert rows
+    for row in rows:
+        named = re.findall(r"`(tests/[^`]+)`", row)
+        assert named, row
+        for file, *within in (name.split("::") for name in named):
+            found = ast.parse((ROOT / file).read_text()).body
+            for name in within:
+                (node,) = (part for part in found if getattr(part, "name", None) == name)
+                found = getattr(node, "body", [])
+            assert isinstance(node, ast.FunctionDef), row
 
 
 def test_every_path_in_the_readmes_table_exists() -> None:

@@ -49,8 +49,8 @@ def test_a_request_that_never_was_sent_is_given_back(warehouse: Warehouse) -> No
     own = tiingo(warehouse, per_hour=1, per_day=1)
     for _ in range(3):
         own.acquire("IBM")
-        own.give_back()
-    own.give_back()
+        own.give_back("IBM")
+    own.give_back("IBM")
     assert used(warehouse) == [0]
     own.acquire("IBM")
     with pytest.raises(QuotaSpent):
@@ -232,6 +232,21 @@ def test_a_month_has_its_symbols(warehouse: Warehouse) -> None:
     tiingo(warehouse, key="another-key", symbols_per_month=2).acquire("AAPL")
     with warehouse.connect(Role.WRITER) as connection:
         connection.execute("update ops.api_symbol set month = month - interval '1 month'")
+    own.acquire("AAPL")
+
+
+def test_a_symbol_of_which_no_request_left_does_not_count(warehouse: Warehouse) -> None:
+    own, beside = tiingo(warehouse, symbols_per_month=2), tiingo(warehouse, symbols_per_month=2)
+    own.acquire("IBM")
+    own.acquire("MSFT")
+    own.give_back("MSFT")
+    own.acquire("AAPL")
+    with pytest.raises(QuotaSpent, match="month's 2 symbols"):
+        own.acquire("MSFT")
+    beside.acquire("AAPL")  # this one is answered: the symbol counts, though the other request never left
+    own.give_back("AAPL")
+    with pytest.raises(QuotaSpent, match="month's 2 symbols"):
+        own.acquire("MSFT")
     own.acquire("AAPL")
 
 

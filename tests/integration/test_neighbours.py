@@ -30,7 +30,8 @@ class House:
     def impatient(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs `stocks`, which waits for a lock for a second only."""
         script = (
-            "from stocks.warehouse import connection; connection.LOCK_WAIT = 1; from stocks.cli import main; main()"
+            "from stocks.warehouse import connection; connection.LOCK_WAIT = connection.TURN_WAIT = 1;"
+            "from stocks.cli import main; main()"
         )
         return subprocess.run(
             [sys.executable, "-c", script, *arguments],
@@ -88,6 +89,20 @@ def test_build_ends_where_somebody_reads_what_it_replaces(house: House) -> None:
     assert house.instance.stocks("gold", "--json").returncode == 0
 
 
+@pytest.mark.parametrize(("lock", "work"), [("run", "run"), ("gold", "build of gold")])
+def test_whoever_does_not_end_is_named_and_not_waited_for_without_end(lock: str, work: str, house: House) -> None:
+    with house.connect() as other:
+        other.execute("select pg_advisory_lock(%s)", [int.from_bytes(lock.encode())])
+        ended = house.impatient("gold", "--json")
+        (since,) = other.execute(
+            "select backend_start::timestamptz(0)::text from pg_stat_activity where pid = pg_backend_pid()"
+        ).fetchone() or ("",)
+        told = f"pid {other.info.backend_pid} (stocks_owner, neighbour) since {since}"
+    assert ended.returncode == 75, ended.stdout + ended.stderr
+    assert f"Another {work} is at work on this warehouse, {told}: waiting" in ended.stdout
+    assert f"Another {work} is still at work on this warehouse after 1 s, {told}." in ended.stdout
+
+
 @pytest.mark.slow
 def test_gold_is_readable_after_its_schemas_were_dropped(house: House) -> None:
     before = house.instance.gold()
@@ -96,6 +111,21 @@ def test_gold_is_readable_after_its_schemas_were_dropped(house: House) -> None:
             own.execute(f"drop schema {dropped} cascade".encode())
         ended = house.instance.stocks("gold", "--json")
         assert ended.returncode == 0, ended.stdout
+        assert house.instance.gold() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "dropped", ["schema gold", "schema gold, gold_next", "table gold.dim_date", "view gold.restatements"]
+)
+def test_gold_that_somebody_dropped_is_due(dropped: str, house: House) -> None:
+    before = house.instance.gold()
+    with house.connect() as own:
+        own.execute(f"drop {dropped} cascade".encode())
+    for gold_is_due in (True, False):
+        ended = house.instance.stocks("run", "--tickers", "FB", "--json")
+        assert ended.returncode == 0, ended.stdout
+        assert ("gold published" in ended.stdout) == gold_is_due, ended.stdout
         assert house.instance.gold() == before
 
 

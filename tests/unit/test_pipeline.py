@@ -32,6 +32,7 @@ from stocks.outcome import Outcome
 from stocks.providers import Answer, Endpoint, Source, Unlimited, open_sources
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
 from stocks.providers.alphavantage.catalogue import CATALOGUE
+from stocks.providers.provider import LARGEST_ANSWER
 from stocks.settings import Settings
 from stocks.universe import listed
 from stocks.warehouse import Role, Warehouse
@@ -444,7 +445,7 @@ class TestNormalize:
         assert newer in bronze.objects("IBM")
 
     @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
-    @pytest.mark.parametrize("name", ["DANGLING", "UNKNOWN", "OVERVIEW", "DEEP", "JUMP", "EARLY"])
+    @pytest.mark.parametrize("name", ["DANGLING", "UNKNOWN", "OVERVIEW", "DEEP", "JUMP", "EARLY", "BOMB"])
     def test_a_bad_object_fails_its_ticker_alone_until_a_good_answer_heals_it(
         self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path, name: str, again: Callable[..., Outcome]
     ) -> None:
@@ -453,6 +454,7 @@ class TestNormalize:
             "DEEP": good.replace(b'"10"', b"[" * 480 + b"]" * 480),
             "JUMP": good.replace(b'"10"', b'"1e300"').replace(b'"11"', b'"4e-320"'),
             "EARLY": good.replace(FRIDAY.encode(), b"1000-01-02"),
+            "BOMB": good + b" " * LARGEST_ANSWER,
         }
         key = put(bronze, "IBM", wild.get(name, good), MONDAY_EVENING)
         path = tmp_path / "bronze" / str(key)

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from stocks.bronze import Bronze, ObjectKey, open_bronze
 from stocks.bronze.folder_store import FolderStore
 from stocks.errors import ConfigError, CorruptObject, DataError
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
+from stocks.providers.provider import LARGEST_ANSWER
 from stocks.settings import Settings
 
 
@@ -180,6 +183,22 @@ def test_an_object_with_other_bytes_is_named(tmp_path, answer, held):
     with pytest.raises(CorruptObject, match=r"Restore that object") as caught:
         bronze.read(key)
     assert str(key) in str(caught.value)
+
+
+def test_a_bomb_is_unpacked_no_further_than_an_answer_may_be_large(tmp_path, answer):
+    bronze = Bronze(FolderStore(tmp_path))
+    key, _ = bronze.put(answer(b"body"))
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    megabyte = bytes(2**20)
+    packed = [packer.compress(megabyte) for _ in range(20 * LARGEST_ANSWER // len(megabyte))]
+    (tmp_path / str(key)).write_bytes(b"".join([*packed, packer.flush()]))
+    tracemalloc.start()
+    with pytest.raises(CorruptObject, match=r"larger than 33,554,432 bytes") as caught:
+        bronze.read(key)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert str(key) in str(caught.value)
+    assert peak < 3 * LARGEST_ANSWER
 
 
 def test_a_folder_is_opened_by_its_address(tmp_path):

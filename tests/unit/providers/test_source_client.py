@@ -31,7 +31,8 @@ from stocks.errors import (
 from stocks.providers import Endpoint, Source
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
 from stocks.providers.alphavantage.catalogue import CATALOGUE
-from stocks.providers.client import LARGEST_ANSWER, LONGEST_ANSWER, TRIES
+from stocks.providers.client import LONGEST_ANSWER, TRIES
+from stocks.providers.provider import LARGEST_ANSWER
 from stocks.settings import Settings
 from stocks.universe import companies
 
@@ -72,7 +73,8 @@ class Budget:
         self.acquired += 1
         return self.waits.pop(0)
 
-    def give_back(self) -> None:
+    def give_back(self, symbol: str) -> None:
+        assert symbol == "IBM"
         self.given_back += 1
 
     def exhaust(self, period: str) -> None:

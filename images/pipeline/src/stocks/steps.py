@@ -216,6 +216,7 @@ def gold(
         run_id=means.run_id,
         artifacts=means.settings.stocks_state_dir / "dbt",
         progress=NodeProgress(means.report),
+        say=means.report.say,
         full_refresh=full_refresh,
     )
     rules = [rule for rule, _, _ in build.warnings]

@@ -14,7 +14,7 @@ from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
 from stocks.bronze.object_store import ObjectStore
 from stocks.errors import ConfigError, CorruptObject
-from stocks.providers.provider import Answer, Endpoint
+from stocks.providers.provider import LARGEST_ANSWER, Answer, Endpoint
 from stocks.settings import Settings
 from stocks.universe import check_symbol
 
@@ -76,20 +76,24 @@ class Bronze:
         """An answer's bytes as received.
 
         Raises:
-            CorruptObject: They are not the bytes that were stored.
+            CorruptObject: They are not the bytes that were stored, or more than LARGEST_ANSWER.
             DataError: There is no such object.
         """
-        packed = self.store.get(str(key))
+        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            body = gzip.decompress(packed)
-        except (OSError, EOFError, zlib.error):
-            body = None
-        if body is None or hashlib.sha256(body).hexdigest() != key.sha256:
-            raise CorruptObject(
-                f"The bytes of {self.store.url}/{key} don't match the checksum in its key.",
-                hint="Restore that object from a copy, or move it away; then fetch the symbol again.",
-            )
-        return body
+            body = unpacked.decompress(self.store.get(str(key)), LARGEST_ANSWER + 1)
+        except zlib.error:
+            body = b""
+        if len(body) > LARGEST_ANSWER:
+            wrong = f"are larger than {LARGEST_ANSWER:,} bytes, unpacked"
+        elif not unpacked.eof or unpacked.unused_data or hashlib.sha256(body).hexdigest() != key.sha256:
+            wrong = "don't match the checksum in its key"
+        else:
+            return body
+        raise CorruptObject(
+            f"The bytes of {self.store.url}/{key} {wrong}.",
+            hint="Restore that object from a copy, or move it away; then fetch the symbol again.",
+        )
 
     def _put(
         self, area: Area, source: str, endpoint: str, symbol: str, observed_at: datetime, body: bytes

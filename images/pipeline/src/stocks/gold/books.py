@@ -12,6 +12,7 @@ of gold.
 from __future__ import annotations
 
 import contextlib
+import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,6 +36,7 @@ from stocks.warehouse.query import Rows
 from stocks.warehouse.runlog import RunLog
 from stocks.warehouse.sources import write_sources
 
+_log = logging.getLogger(__name__)
 _LOCK = 0x676F6C64  # "gold": one build at a time
 _ROWS_SHOWN = 5
 _STEPS = {"prepare": "prepare", "finish": "gold"}
@@ -48,6 +50,13 @@ alter schema gold_next rename to gold;
 alter schema gold_before rename to gold_next;
 grant usage on schema gold, snapshots to stocks_reader;
 grant select on all tables in schema gold, snapshots to stocks_reader;
+"""
+_NOTE_RELATIONS = """
+update ops.gold_build set relations = (
+    select array_agg(relname::text order by relname) from pg_class
+    where relnamespace = 'gold'::regnamespace and relkind in ('r', 'v')
+)
+where build_id = %s
 """
 _SCHEMAS = """
 create schema if not exists gold;
@@ -83,14 +92,23 @@ class Books(Hooks):
         run_id: The run in ops.run that asks for the build.
         log: Begins the log of a workflow's run, whose steps are noted there; a build in one process is noted by whoever
             asks for it.
+        say: Told who is waited for; a pod's standard error by default.
     """
 
     hint = f"Gold still serves the last good build; what failed is in the schema {BUILD_SCHEMA}."
 
-    def __init__(self, warehouse: Warehouse, run_id: uuid.UUID, *, log: Callable[[], RunLog] | None = None) -> None:
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        run_id: uuid.UUID,
+        *,
+        log: Callable[[], RunLog] | None = None,
+        say: Callable[[str], object] = _log.warning,
+    ) -> None:
         super().__init__(str(run_id))
         self._warehouse = warehouse
         self._log = log
+        self._say = say
         self._owner: Connection | None = None
         self._begun: int | None = None
 
@@ -103,7 +121,7 @@ class Books(Hooks):
                 facts = stack.enter_context(self._log().note(_STEPS[command])).detail
             stack.enter_context(_told_as_ours(self._warehouse))
             if command != "task":
-                self._owner = stack.enter_context(_owner(self._warehouse))
+                self._owner = stack.enter_context(self._alone())
                 stack.enter_context(self._failure_noted(self._owner))
             yield facts
 
@@ -159,7 +177,7 @@ class Books(Hooks):
         if self._owner is not None:
             last = _last_build(self._owner)
         else:
-            with _owner(self._warehouse) as connection:
+            with self._alone() as connection:
                 last = _last_build(connection)
         if last is None or last.build_id != ticket[_BUILD]:
             raise ConfigError(
@@ -220,6 +238,7 @@ class Books(Hooks):
             if made.rowcount:
                 followers = self._connection.execute(_FOREIGN_VIEWS, [PUBLISHED_SCHEMA]).fetchall()
                 self._connection.execute(_PUBLISH)
+                self._connection.execute(_NOTE_RELATIONS, [ticket[_BUILD]])
                 self._follow(followers)
 
     def _follow(self, views: Sequence[tuple[str, str]]) -> None:
@@ -252,6 +271,13 @@ class Books(Hooks):
             return [f"(its rows can't be shown: {error.diag.message_primary})"]
         rows = Rows(columns=[column.name for column in cursor.description or ()], rows=cursor.fetchall())
         return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows.dicts()]
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Connection]:
+        """A connection as the owner of gold, while no other process begins or ends a build."""
+        with self._warehouse.connect(Role.OWNER) as connection:
+            wait_for_turn(connection, _LOCK, "build of gold", self._say)
+            yield connection
 
     @contextlib.contextmanager
     def _failure_noted(self, connection: Connection) -> Iterator[None]:
@@ -314,14 +340,6 @@ def _told_as_ours(warehouse: Warehouse) -> Iterator[None]:
                 ours = WarehouseUnavailable(f"{error.message}{told.message}", hint=f"{told.hint} {error.hint}")
         ours.exit_code = error.exit_code
         raise ours from error
-
-
-@contextlib.contextmanager
-def _owner(warehouse: Warehouse) -> Iterator[Connection]:
-    """A connection as the owner of gold, while no other process begins or ends a build."""
-    with warehouse.connect(Role.OWNER) as connection:
-        wait_for_turn(connection, _LOCK)
-        yield connection
 
 
 def _last_build(connection: Connection, *, published: bool = False) -> Build | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ def build_gold(
     run_id: uuid.UUID,
     artifacts: Path,
     progress: Progress,
+    say: Callable[[str], object],
     full_refresh: bool = False,
 ) -> GoldBuild:
     """Builds gold with all its tests and publishes it; waits while another process does.
@@ -34,13 +36,14 @@ def build_gold(
         run_id: The run in ops.run that asks for it.
         artifacts: Folder for dbt's target and logs.
         progress: Called as nodes end.
+        say: Told who is waited for.
         full_refresh: Build incremental models from nothing.
 
     Raises:
         TestsFailed: A test of severity error found rows, or a model's own constraints did; the published gold
             is as before.
         ConfigError: The project can't be parsed, SQL of ours is wrong, or dbt is not installed.
-        WarehouseUnavailable: The warehouse went away.
+        WarehouseUnavailable: The warehouse went away, or another build does not end.
     """
     try:
         from argodbt.build import Outcome, build
@@ -50,7 +53,7 @@ def build_gold(
         raise ConfigError("dbt is not installed.", hint="Install the extra: pip install 'stocks[gold]'.") from error
     told = build(
         Asked(full_refresh=full_refresh),
-        hooks=Books(warehouse, run_id),
+        hooks=Books(warehouse, run_id, say=say),
         artifacts=artifacts,
         results=artifacts,
         progress=progress,

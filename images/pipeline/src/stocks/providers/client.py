@@ -21,7 +21,15 @@ from stocks.errors import (
     Throttled,
     TransientError,
 )
-from stocks.providers.provider import BURST_WAIT, Answer, ApiKey, Endpoint, Provider, RequestBudget
+from stocks.providers.provider import (
+    BURST_WAIT,
+    LARGEST_ANSWER,
+    Answer,
+    ApiKey,
+    Endpoint,
+    Provider,
+    RequestBudget,
+)
 from stocks.providers.redaction import Redaction
 from stocks.settings import Settings
 
@@ -31,8 +39,6 @@ _BACK_OFF = tenacity.wait_exponential(multiplier=0.5, max=10) + tenacity.wait_ra
 _LONGEST_WAIT = 60.0
 _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
 
-LARGEST_ANSWER = 32 * 2**20
-"""Bytes of an answer, unpacked, that are read at most: six times what the longest series takes."""
 LONGEST_ANSWER = timedelta(minutes=5)
 """How long an answer may take from its first byte to its last."""
 _QUARANTINED = 2**20  # bytes of a larger answer that are kept
@@ -205,7 +211,7 @@ class Source:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             return _no_address(self.provider)
         except _NEVER_SENT as error:
-            self._budget.give_back()
+            self._budget.give_back(symbol)
             return self._unreached(error, symbol)
         except httpx.TimeoutException as error:
             return ProviderUnavailable(f"{symbol}: {self.provider.title} took too long ({type(error).__name__}).")

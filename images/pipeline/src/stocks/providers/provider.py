@@ -18,6 +18,8 @@ from stocks.trading_calendar import exchange_suffix
 
 Interval = Literal["daily", "weekly"]
 
+LARGEST_ANSWER = 32 * 2**20
+"""Bytes of an answer, unpacked, that are read at most: six times what the longest series takes."""
 BURST_WAIT = 1.2
 """Seconds after which a key that is allowed one request a second may surely ask again."""
 _EXCERPT = 200
@@ -225,8 +227,8 @@ class RequestBudget(Protocol):
         """
         ...
 
-    def give_back(self) -> None:
-        """Takes back a request that never reached the provider."""
+    def give_back(self, symbol: str) -> None:
+        """Takes back a request about a symbol, which never reached the provider."""
         ...
 
     def exhaust(self, period: str) -> None:
@@ -241,7 +243,7 @@ class Unlimited:
         """Takes a request; there is nothing to wait for."""
         return 0.0
 
-    def give_back(self) -> None:
+    def give_back(self, symbol: str) -> None:
         """Takes it back; nothing was counted."""
 
     def exhaust(self, period: str) -> None:

@@ -186,8 +186,5 @@ def open_run(
 def _alone(warehouse: Warehouse, report: Report) -> Iterator[None]:
     """Holds the warehouse's run lock; it ends with the connection, so a killed run never leaves it behind."""
     with warehouse.connect(Role.WRITER) as connection:
-        taken = connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() == (True,)
-        if not taken:
-            report.say("Another run is at work on this warehouse: waiting until it has ended.")
-            wait_for_turn(connection, _LOCK)
+        wait_for_turn(connection, _LOCK, "run", report.say)
         yield

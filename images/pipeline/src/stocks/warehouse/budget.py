@@ -41,10 +41,10 @@ where budget_key = %(key)s and day = (now() at time zone 'UTC')::date
 _LOOK_UP: LiteralString = """
 with month as (select date_trunc('month', now() at time zone 'UTC')::date as month),
 known as (select symbol from ops.api_symbol join month using (month) where budget_key = %(key)s)
-insert into ops.api_symbol (budget_key, month, symbol)
+insert into ops.api_symbol as known_symbol (budget_key, month, symbol)
 select %(key)s, month, %(symbol)s from month
 where (select count(*) from known) < %(symbols_per_month)s or %(symbol)s in (select symbol from known)
-on conflict (budget_key, month, symbol) do update set symbol = excluded.symbol
+on conflict (budget_key, month, symbol) do update set requests = known_symbol.requests + 1
 returning symbol
 """
 
@@ -54,6 +54,17 @@ update ops.api_budget set
     used = greatest(used - 1, 0),
     used_in_hour = greatest(used_in_hour - (hour = date_trunc('hour', now(), 'UTC'))::integer, 0)
 where budget_key = %(key)s and day = (now() at time zone 'UTC')::date
+"""
+
+# Without its last request a symbol does not count. Behind _GIVE_BACK, whose row is still locked, as in acquire.
+_FORGET: LiteralString = """
+with month as (select date_trunc('month', now() at time zone 'UTC')::date as month),
+forgotten as (
+    delete from ops.api_symbol using month
+    where budget_key = %(key)s and api_symbol.month = month.month and symbol = %(symbol)s and requests = 1
+)
+update ops.api_symbol set requests = requests - 1 from month
+where budget_key = %(key)s and api_symbol.month = month.month and symbol = %(symbol)s and requests > 1
 """
 
 _EXHAUST: LiteralString = """
@@ -109,10 +120,11 @@ class SharedBudget:
                     )
         return max(float(row[0]), 0.0)
 
-    def give_back(self) -> None:
+    def give_back(self, symbol: str) -> None:
         """Takes back a request that never reached the provider; its place in the queue stays taken."""
-        with self._warehouse.connect(Role.WRITER) as connection:
+        with self._warehouse.connect(Role.WRITER) as connection, connection.transaction():
             connection.execute(_GIVE_BACK, self._values)
+            connection.execute(_FORGET, {**self._values, "symbol": symbol})
 
     def exhaust(self, period: str) -> None:
         """Notes that the provider refuses more requests in this `hour` or `day`, for every process with the key."""

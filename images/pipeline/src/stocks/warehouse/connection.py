@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,9 @@ _CONNECT_TIMEOUT = 10  # seconds
 _PAUSE = 0.5  # seconds between two tries
 LOCK_WAIT = 60
 """Seconds for which a statement waits for another session's lock; loads hold theirs for less."""
+TURN_WAIT = 600
+"""Seconds for which a run waits for another one, and a build for another one: both take minutes."""
+_SAID_AFTER = 1  # seconds
 
 _PASSING = (
     errors.AdminShutdown,
@@ -57,6 +60,16 @@ where granted and datname = current_database() and pid <> pg_backend_pid() and r
     and relnamespace::regnamespace::text in ('silver', 'ops', 'gold', 'gold_next', 'snapshots', 'migration')
 group by pid, usename, application_name, xact_start, query
 order by xact_start limit 3
+"""
+
+_HOLDER_OF_TURN = """
+select format(
+    'pid %%s (%%s)%%s', pid, concat_ws(', ', usename, nullif(application_name, '')),
+    ' since ' || backend_start::timestamptz(0)
+)
+from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and granted and datid = database and datname = current_database()
+    and classid = 0 and objid = %s and objsubid = 1
 """
 
 
@@ -122,11 +135,43 @@ def lock_timeout() -> str:
     return f"-c lock_timeout={LOCK_WAIT}s"
 
 
-def wait_for_turn(connection: Connection, lock: int) -> None:
-    """Takes an advisory lock for the session, however long it takes: who holds it is at work, and will end."""
-    connection.execute("set lock_timeout = 0")
-    connection.execute("select pg_advisory_lock(%s)", [lock])
+def wait_for_turn(connection: Connection, lock: int, work: str, say: Callable[[str], object]) -> None:
+    """Takes an advisory lock for the session.
+
+    Args:
+        connection: In autocommit mode; the lock ends with it.
+        lock: Its number, of 32 bits.
+        work: What is done one at a time: a "run".
+        say: Told who holds it, once, where that is not over in a moment.
+
+    Raises:
+        WarehouseUnavailable: It was not free within TURN_WAIT.
+    """
+    if _takes(connection, lock, _SAID_AFTER):
+        return
+    say(f"Another {work} is at work on this warehouse{_holder_of(connection, lock)}: waiting until it has ended.")
+    if not _takes(connection, lock, TURN_WAIT):
+        raise WarehouseUnavailable(
+            f"Another {work} is still at work on this warehouse after {TURN_WAIT} s{_holder_of(connection, lock)}.",
+            hint="Run the same command again when it has ended; or end its session: select pg_terminate_backend(pid).",
+        )
+
+
+def _takes(connection: Connection, lock: int, seconds: float) -> bool:
+    connection.execute("select set_config('lock_timeout', %s, false)", [f"{seconds}s"])
+    try:
+        connection.execute("select pg_advisory_lock(%s)", [lock])
+    except errors.LockNotAvailable:
+        return False
     connection.execute("reset lock_timeout")
+    return True
+
+
+def _holder_of(connection: Connection, lock: int) -> str:
+    connection.execute("set role none")  # the login sees more than the writer
+    holders = [f", {text}" for (text,) in connection.execute(_HOLDER_OF_TURN, [lock])]
+    connection.execute("reset role")  # to the connection's
+    return "".join(holders)
 
 
 def locked_out(connection: Connection) -> WarehouseUnavailable:

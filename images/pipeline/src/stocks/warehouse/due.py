@@ -1,7 +1,7 @@
 """Whether gold is due: the one answer that a run, commit and prepare ask for.
 
-It is due when silver has loads that the published build has not seen, or when the dbt project is another one than the
-build was made by; never where nothing was ever loaded.
+It is due when silver has loads that the published build has not seen, when the dbt project is another one than the
+build was made by, or when somebody dropped what was published; never where nothing was ever loaded.
 """
 
 from __future__ import annotations
@@ -27,18 +27,27 @@ def unseen(warehouse: Warehouse) -> Unseen:
     with warehouse.connect(Role.READER) as connection:
         published = connection.execute(
             """
-            select load_id, fingerprint from ops.gold_build
+            select
+                load_id, fingerprint,
+                exists (
+                    select from unnest(relations) as published (name)
+                    where not exists (
+                        select from pg_class
+                        where relname = published.name and relnamespace = to_regnamespace('gold')
+                    )
+                )
+            from ops.gold_build
             where published_at is not null order by build_id desc limit 1
             """
         ).fetchone()
-        seen, built_by = published or (0, "")
+        seen, built_by, is_dropped = published or (0, "", False)
         changed = connection.execute(
             "select coalesce(sum(bars_changed), 0) from ops.bronze_object where load_id > %s", [seen]
         ).fetchone()
         newest = newest_load(connection)
     assert changed is not None
     # A replay as of a past moment may leave fewer loads than gold has seen: that, too, gold has to learn.
-    is_due = newest != seen or (newest > 0 and built_by != fingerprint())
+    is_due = newest != seen or (newest > 0 and (is_dropped or built_by != fingerprint()))
     return Unseen(bars_changed=int(changed[0]), gold_due=is_due)
 
 
