@@ -117,19 +117,6 @@ def test_no_schema_is_written_into_a_query() -> None:
             assert named.search(comments.sub("", path.read_text(encoding="utf-8"))) is None, path
 
 
-@pytest.mark.parametrize(("name", "end", "beyond"), [("calendar_first", min, -1), ("calendar_last", max, 1)])
-def test_a_calendar_beyond_the_known_holidays_is_refused(
-    name: str, end: Callable[[Iterable[str]], str], beyond: int, tmp_path: Path
-) -> None:
-    """There each holiday would be taken for a session. Within is every year that the seed has."""
-    year = int(end(row["holiday_date"] for row in read_seed("exchange_holiday"))[:4])
-    refused = parse(tmp_path, "--vars", f"{{{name}: {year + beyond}-06-30}}")
-    assert refused.returncode != 0
-    told = f"{name} is {year + beyond}-06-30, and the seed exchange_holiday goes from 1999-01-01 to 2028-12-31"
-    assert told in " ".join(refused.stdout.split())
-    assert parse(tmp_path, "--vars", f"{{{name}: {year}-06-30}}").returncode == 0
-
-
 def test_every_singular_test_says_what_it_is_for(manifest: dict[str, Any]) -> None:
     singular = [node for node in of_type(manifest, "test") if "test_metadata" not in node]
     assert len(singular) > 10

@@ -1,10 +1,30 @@
 with
 
+bars as (
+
+    select
+        min(price_date) as first_date,
+        max(price_date) as last_date
+    from {{ source('silver', 'price_bar') }}
+
+),
+
+-- No bar may lie outside: it would keep everybody's gold from being published.
 days as (
 
-    select generate_series(
-        {{ calendar_day("calendar_first") }}, {{ calendar_day("calendar_last") }}, interval '1 day'
-    )::date as date_day
+    select
+        generate_series(
+            least(date '{{ var("calendar_first") }}', first_date),
+            greatest(
+                coalesce(
+                    nullif('{{ var("calendar_last") }}', '')::date,
+                    make_date(extract(year from current_date)::integer + 2, 12, 31)
+                ),
+                last_date
+            ),
+            interval '1 day'
+        )::date as date_day
+    from bars
 
 ),
 

@@ -22,7 +22,8 @@ companies as (
 
 ),
 
--- A symbol that the universe doesn't list follows its suffix to an exchange, else New York's calendar.
+-- A symbol that the universe doesn't list follows its suffix to an exchange, else New York's calendar; nothing is
+-- assumed of an exchange whose suffix nobody knows. As stocks.trading_calendar.
 suffixes as (
 
     select symbol_suffix, calendar
@@ -39,7 +40,11 @@ select
     coalesce(universe.currency, companies.currency) as currency,
     coalesce(universe.sector, companies.sector, 'Unknown') as sector,
     coalesce(universe.industry, companies.industry, 'Unknown') as industry,
-    coalesce(exchanges.calendar, suffixes.calendar, 'XNYS') as calendar,
+    coalesce(
+        exchanges.calendar,
+        suffixes.calendar,
+        case when symbols.symbol ~ '\.(?!WS$|RT$|PR)[A-Z0-9]{2,}$' then 'WEEKDAYS' else 'XNYS' end
+    ) as calendar,
     universe.last_listed
 from symbols
 left join universe on symbols.symbol = universe.symbol

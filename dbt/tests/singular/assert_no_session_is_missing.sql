@@ -1,7 +1,7 @@
 {#-
     Detects: a session of the exchange (weekly, a week) between a series' first and last bar that has no bar.
     Why: a hole makes the next return one of two sessions; it comes from a rejected bar, a trading halt, or the
-    provider.
+    provider. Of the calendar WEEKDAYS nobody knows which weekdays were holidays.
     A row: a symbol and the session.
 -#}
 {{ config(severity='warn') }}
@@ -11,6 +11,7 @@ with
 sessions as not materialized (
 
     select * from {{ ref('exchange_sessions') }}
+    where calendar <> 'WEEKDAYS'
 
 ),
 

@@ -1,4 +1,4 @@
-"""When an exchange holds a session and when that session is over, from dbt's seeds exchange and exchange_holiday.
+"""When an exchange holds a session and when that session is over, from dbt's seeds exchange and exchange_*.
 
 A provider's dates are the exchange's local dates. A session's prices are settled `SETTLEMENT` after the
 close; until then a bar of that day is provisional.
@@ -6,6 +6,8 @@ close; until then a bar of that day is provisional.
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -17,6 +19,9 @@ from stocks.universe import companies, read_seed
 SETTLEMENT = timedelta(minutes=90)
 _DAY = timedelta(days=1)
 _DEFAULT_EXCHANGE = "NYSE"
+_UNKNOWN_EXCHANGE = "Unknown"
+# Share classes (BRK.B) have one letter; warrants, rights and preferred shares are New York's, too. As in dim_stock.
+_UNKNOWN_SUFFIX = re.compile(r"\.(?!WS$|RT$|PR)[A-Z0-9]{2,}$")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class TradingCalendar:
         closes_at: Local time at which a usual session ends.
         holidays: Weekdays without a session.
         early_closes: Local time at which a shortened session ends.
+        known_to: The last day whose holidays are known; None where none ever were.
     """
 
     name: str
@@ -36,9 +42,10 @@ class TradingCalendar:
     closes_at: time
     holidays: frozenset[date]
     early_closes: dict[date, time]
+    known_to: date | None = None
 
     def is_session(self, day: date) -> bool:
-        """Whether the exchange trades on that day. Before and after the seed's years: on every weekday."""
+        """Whether the exchange trades on that day. Where no holiday is known: on every weekday."""
         return day.weekday() < 5 and day not in self.holidays
 
     def settled_at(self, day: date) -> datetime:
@@ -73,28 +80,40 @@ class TradingCalendar:
 @cache
 def _calendars() -> dict[str, TradingCalendar]:
     """The calendar of each exchange, by the exchange's name."""
-    holidays = read_seed("exchange_holiday")
-    found = {}
-    for row in read_seed("exchange"):
-        own = [h for h in holidays if h["calendar"] == row["calendar"]]
-        found[row["exchange"]] = TradingCalendar(
-            name=row["calendar"],
+    holidays = defaultdict(set)
+    early_closes: dict[str, dict[date, time]] = defaultdict(dict)
+    for row in read_seed("exchange_holiday"):
+        day = date.fromisoformat(row["holiday_date"])
+        if row["closes_at"]:
+            early_closes[row["calendar"]][day] = time.fromisoformat(row["closes_at"])
+        else:
+            holidays[row["calendar"]].add(day)
+    known_to = {row["calendar"]: date.fromisoformat(row["known_to"]) for row in read_seed("exchange_calendar")}
+    return {
+        row["exchange"]: TradingCalendar(
+            name=(name := row["calendar"]),
             timezone=ZoneInfo(row["timezone"]),
             closes_at=time.fromisoformat(row["closes_at"]),
-            holidays=frozenset(date.fromisoformat(h["holiday_date"]) for h in own if not h["closes_at"]),
-            early_closes={
-                date.fromisoformat(h["holiday_date"]): time.fromisoformat(h["closes_at"]) for h in own if h["closes_at"]
-            },
+            holidays=frozenset(holidays[name]),
+            early_closes=early_closes[name],
+            known_to=known_to.get(name),
         )
-    return found
+        for row in read_seed("exchange")
+    }
 
 
 @cache
 def calendar_of(symbol: str) -> TradingCalendar:
-    """The calendar of the exchange that lists a symbol: by the universe, else by its suffix, else New York's."""
+    """The calendar of the exchange that lists a symbol: by the universe, else by its suffix, else New York's.
+
+    Nothing is assumed of an exchange whose suffix nobody knows: its calendar is WEEKDAYS, which has no holidays and
+    settles late enough for any exchange.
+    """
     if company := companies().get(symbol):
         return _calendars()[company.exchange]
-    return _calendars()[_suffixes().get(exchange_suffix(symbol), _DEFAULT_EXCHANGE)]
+    if suffix := exchange_suffix(symbol):
+        return _calendars()[_suffixes()[suffix]]
+    return _calendars()[_UNKNOWN_EXCHANGE if _UNKNOWN_SUFFIX.search(symbol) else _DEFAULT_EXCHANGE]
 
 
 def exchange_suffix(symbol: str) -> str:

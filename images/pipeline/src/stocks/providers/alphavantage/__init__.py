@@ -29,7 +29,9 @@ class AlphaVantage(Provider):
     endpoints = (WEEKLY, DAILY, OVERVIEW)
     key: ApiKey | None = ApiKey(setting="alphavantage_api_key", parameter="apikey", public="demo", hint=KEY_HINT)
     limits = Limits(per_minute=50, per_day=25)
-    suffixes = frozenset({".LON", ".TRT"})
+    suffixes = frozenset(
+        {".AMS", ".BRU", ".BSE", ".DEX", ".FRK", ".LIS", ".LON", ".PAR", ".SAO", ".SHH", ".SHZ", ".STO", ".TRT", ".TRV"}
+    )
     choice = "Alpha Vantage's weekly series, which every key has; with a paid plan set STOCKS_SERIES=daily_adjusted."
 
     def request(self, endpoint: Endpoint, symbol: str, since: date | None) -> Request:  # noqa: ARG002
