@@ -15,7 +15,7 @@ from stocks.trading_calendar import TradingCalendar
 
 WITHIN = 1e-6
 """Relative tolerance where two prices should agree."""
-_EXACT = 2.0**53  # from here on doubles skip whole numbers
+_MOST_SHARES = 1e18  # a week of such days is a bigint still
 _FARTHEST = 1e15  # from one: quotients, and products of a few such numbers, are still doubles
 _NUMBERS = (*PRICES, "dividend_amount", "split_coefficient")
 
@@ -33,7 +33,8 @@ class Setting:
 class RowRule:
     """A rule that one row breaks or keeps.
 
-    The expressions read the columns of `frame.Decoded.rows` and `price_date` Date (null: no date).
+    The expressions read the columns of `frame.Decoded.rows` and `price_date` Date (null: no date; of a weekly bar
+    the session that dates it).
     """
 
     name: str
@@ -130,8 +131,8 @@ ROW_RULES = (
     ),
     RowRule(
         name="volume_not_an_integer",
-        meaning="The volume is no whole number, or too large to be read exactly (2^53).",
-        broken=lambda _: (pl.col("volume") != pl.col("volume").round()) | (pl.col("volume") >= _EXACT),
+        meaning="The volume is no whole number, or 10^18 or more.",
+        broken=lambda _: (pl.col("volume") != pl.col("volume").round()) | (pl.col("volume") >= _MOST_SHARES),
         reason=pl.format("volume is {}", "volume"),
     ),
     RowRule(
@@ -154,7 +155,7 @@ ROW_RULES = (
     ),
     RowRule(
         name="not_a_session",
-        meaning="The exchange held no session that day.",
+        meaning="The exchange held no session that day; of a weekly bar, none that week up to that day.",
         broken=lambda setting: ~is_session(pl.col("price_date"), setting.calendar),
         reason=pl.format("the exchange was closed on {}", "date_text"),
     ),

@@ -10,7 +10,7 @@ import polars as pl
 from stocks.errors import MalformedPayload
 from stocks.providers.frame import FIELDS, Decoded
 from stocks.providers.provider import Adjustment, Interval
-from stocks.silver.adjustment import check_continuity
+from stocks.silver.adjustment import Continuity, check_continuity
 from stocks.silver.rules import (
     DUPLICATE_WEEK,
     FACTOR_DISCONTINUITY,
@@ -19,6 +19,7 @@ from stocks.silver.rules import (
     TWO_BASES,
     Setting,
     broken_rule,
+    is_session,
     reason,
 )
 from stocks.trading_calendar import TradingCalendar
@@ -36,7 +37,8 @@ class ParsedSeries:
 
     bars: pl.DataFrame
     """price_date Date; open, high, low, close, adjusted_close Float64; volume Int64; dividend_amount,
-    split_coefficient Float64; is_final Boolean. By price_date, which is unique."""
+    split_coefficient Float64; is_final Boolean. By price_date, which is unique. A weekly bar is dated by a session,
+    and a reverse split's coefficient is 1/n where the prices tell which n was printed (0.0667: 1/15)."""
     rejects: pl.DataFrame
     """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
     refused: str
@@ -76,14 +78,19 @@ def judge_series(
         raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.")
     weekly = interval == "weekly"
     setting = Setting(today=observed_at.astimezone(calendar.timezone).date(), calendar=calendar)
-    judged = decoded.rows.with_columns(price_date=_date(pl.col("date_text"))).with_columns(rule=broken_rule(setting))
+    told = _date(pl.col("date_text"))
+    judged = decoded.rows.with_columns(
+        told_date=told, price_date=_week_date(told, calendar) if weekly else told
+    ).with_columns(rule=broken_rule(setting))
     broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
-    candidates = judged.filter(pl.col("rule").is_null()).sort("price_date")
+    candidates = judged.filter(pl.col("rule").is_null()).sort("told_date")
     shift = ""
     if weekly:
         unfit = _partial_weeks(candidates)
     else:
-        unfit, shift = _discontinuities(judged, candidates, adjustment)
+        found = check_continuity(candidates, _blind(judged, calendar), adjustment)
+        unfit, shift = _discontinuities(candidates, found), found.shift
+        candidates = candidates.with_columns(split_coefficient=found.splits)
     rejected = pl.concat([broken, unfit]).sort("row")
     bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
         "price_date",
@@ -117,12 +124,22 @@ def _final_week(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
     return (pl.col("price_date") < monday) | (pl.col("price_date") == last_session)
 
 
+def _week_date(told: pl.Expr, calendar: TradingCalendar) -> pl.Expr:
+    """The date of a week's bar: the last session of its ISO week by the day that was told; that day where none is.
+
+    A provider may date a week by its Saturday, or by a holiday.
+    """
+    days = [told - timedelta(days=back) for back in range(7)]
+    monday = told.dt.truncate("1w")
+    return pl.coalesce([*(pl.when(is_session(day, calendar) & (day >= monday)).then(day) for day in days), told])
+
+
 def _partial_weeks(bars: pl.DataFrame) -> pl.DataFrame:
     """The bars of weeks that have a later one: row, rule, reason."""
-    latest = pl.col("price_date").max().over(pl.col("price_date").dt.truncate("1w"))
+    latest = pl.col("told_date").max().over(pl.col("told_date").dt.truncate("1w"))
     return (
         bars.with_columns(latest=latest)
-        .filter(pl.col("price_date") < pl.col("latest"))
+        .filter(pl.col("told_date") < pl.col("latest"))
         .select(
             "row",
             rule=pl.lit(DUPLICATE_WEEK),
@@ -131,26 +148,36 @@ def _partial_weeks(bars: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _discontinuities(judged: pl.DataFrame, bars: pl.DataFrame, adjustment: Adjustment) -> tuple[pl.DataFrame, str]:
-    """The bars whose adjustment doesn't fit (row, rule, reason), and where the series' level shifts."""
-    hides_action = pl.col("rule").is_not_null() & (
-        (pl.col("dividend_amount") != 0) | (pl.col("split_coefficient") != 1)
-    ).fill_null(value=True)
-    blind = (
-        judged.filter(pl.col("price_date").is_not_null())
+def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+    """For each bar by date, whether between it and the bar before is a session that may have had an action.
+
+    So may one that wasn't told at all, and one whose row was rejected and has an action, or hides whether it has.
+    """
+    is_bar = pl.col("rule").is_null()
+    has_none = ((pl.col("dividend_amount") == 0) & (pl.col("split_coefficient") == 1)).fill_null(value=False)
+    before = pl.col("price_date").shift(1)
+    sessions = pl.business_day_count(before, "price_date", holidays=calendar.holidays)
+    return (
+        judged.filter(is_session(pl.col("price_date"), calendar))
+        .group_by("price_date")
+        .agg(is_bar=is_bar.any(), is_known=(is_bar | has_none).all())
+        .filter("is_known")
         .sort("price_date")
-        .with_columns(hidden=hides_action.cum_sum())
-        .filter(pl.col("rule").is_null())
-        .select((pl.col("hidden").cast(pl.Int64).diff() > 0).fill_null(value=False))
+        .with_columns(gaps=(sessions > 1).fill_null(value=False).cum_sum().cast(pl.Int64))
+        .filter("is_bar")
+        .select((pl.col("gaps").diff() > 0).fill_null(value=False))
         .to_series()
     )
-    found = check_continuity(bars, blind, adjustment)
+
+
+def _discontinuities(bars: pl.DataFrame, found: Continuity) -> pl.DataFrame:
+    """The bars whose adjustment doesn't fit: row, rule, reason."""
     faults = pl.DataFrame(
         {"place": list(found.faults), "reason": list(found.faults.values())},
         schema={"place": pl.Int64, "reason": pl.String},
     )
     rows = bars["row"].gather(faults["place"])
-    return faults.select(rows, rule=pl.lit(FACTOR_DISCONTINUITY), reason="reason"), found.shift
+    return faults.select(rows, rule=pl.lit(FACTOR_DISCONTINUITY), reason="reason")
 
 
 def _with_raw(rejected: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
