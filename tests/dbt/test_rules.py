@@ -64,6 +64,8 @@ update {schema}.fact_weekly_prices set stock_key = 'x' where symbol = 'ORPHAN' a
 insert into {schema}.universe (symbol, exchange) values ('IBM', 'Nowhere');
 update {schema}.dim_stock_history set valid_to = valid_from where symbol = 'IBM';
 update {schema}.dim_stock set currency = 'dollars' where symbol = 'IBM';
+update {schema}.dim_stock set calendar = 'WEEKDAYS' where symbol = 'IDLE';
+update {schema}.exchange_calendar set known_to = current_date where calendar = 'XNYS';
 """
 
 _RULES = {
@@ -94,6 +96,8 @@ _RULES = {
     "assert_symbols_are_not_stale": ("warn", 1),
     "assert_bar_counts_match_the_calendar": ("warn", 1),
     "assert_latest_answers_have_no_rejects": ("warn", 1),
+    "assert_calendars_know_every_bar": ("warn", 1),
+    "assert_calendars_reach_a_year_ahead": ("warn", 1),
 }
 
 

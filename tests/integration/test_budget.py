@@ -34,6 +34,12 @@ def test_first_request_need_not_wait(warehouse: Warehouse) -> None:
     assert budget(warehouse).acquire("IBM") == 0
 
 
+@pytest.mark.parametrize("per_minute", [1_000_000, 10**18])
+def test_any_number_a_minute_is_a_rate(warehouse: Warehouse, per_minute: int) -> None:
+    own = budget(warehouse, per_minute=per_minute)
+    assert [own.acquire("IBM"), own.acquire("IBM")] == pytest.approx([0, 0], abs=0.001)
+
+
 def test_requests_after_the_days_last_are_refused(warehouse: Warehouse) -> None:
     own = budget(warehouse, per_day=3, per_minute=6000)
     for _ in range(3):

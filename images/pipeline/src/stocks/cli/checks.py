@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import httpx
@@ -15,6 +16,7 @@ from stocks.cli.running import open_warehouse
 from stocks.errors import ConfigError, ProviderUnavailable, StocksError, TransientError
 from stocks.providers import Provider, in_force, key_of, open_sources
 from stocks.settings import Settings, project_folder
+from stocks.trading_calendar import calendar_of
 from stocks.universe import companies
 from stocks.warehouse import Role
 from stocks.warehouse.budget import request_budget
@@ -40,7 +42,7 @@ def check_all(settings: Settings, *, request: bool, wait: float = 0) -> list[Che
     check = partial(_check, until=time.monotonic() + wait)
     return [
         check("settings", lambda: _settings(settings)),
-        check("dbt project", lambda: f"{project_folder()}, {len(companies())} symbols in its universe"),
+        check("dbt project", _project),
         check("store", lambda: _store(settings)),
         check("warehouse", lambda: _warehouse(settings)),
         check("provider", lambda: _provider(settings, request=request)),
@@ -66,6 +68,22 @@ def _settings(settings: Settings) -> str:
         provider.series(settings.stocks_series)
     series = settings.stocks_series or "each source's own series"
     return f"source {', '.join(settings.sources)}, {series}, state in {settings.stocks_state_dir}"
+
+
+def _project() -> str:
+    return ". ".join(
+        [f"{project_folder()}, {len(companies())} symbols in its universe", *ending(datetime.now(UTC).date())]
+    )
+
+
+def ending(today: date) -> list[str]:
+    """A sentence for each calendar of the universe whose known holidays end within a year."""
+    ends = {calendar.name: calendar.known_to for calendar in map(calendar_of, companies())}
+    return [
+        f"{name}'s holidays are known to {end} only: after it every weekday counts as a session"
+        for name, end in sorted(ends.items())
+        if end is not None and end < today + timedelta(days=365)
+    ]
 
 
 def _store(settings: Settings) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
+
+from stocks.errors import StocksError
 from stocks.providers import PROVIDERS, Unlimited, open_sources
 from stocks.report import Report
 from stocks.run import Run
@@ -11,6 +15,9 @@ from stocks.warehouse import Warehouse
 from stocks.warehouse.query import read
 
 _MORE = """More: stocks status; stocks query 'table gold.mart_stock_summary'; stocks --help"""
+
+_NAMED = 5
+"""Tickers that are named with a fault that many have."""
 
 _TICKERS = """
 with rejected as (
@@ -48,8 +55,7 @@ order by symbol
 def show_run(report: Report, settings: Settings, warehouse: Warehouse, done: Run) -> None:
     """What a run brought: a row a ticker, seconds a stage, what went wrong, how to see more."""
     _show_tickers(report, warehouse, done)
-    for error in dict.fromkeys(done.errors.values()):
-        report.fail(", ".join(subject for subject, own in done.errors.items() if own is error), error)
+    show_errors(report, done.errors)
     if done.is_unchanged and not done.errors:
         report.say("Nothing new: bronze, silver and gold are as they were.")
     else:
@@ -81,8 +87,21 @@ def show_step(report: Report, done: Run) -> None:
     for outcome in done.outcomes.values():
         for symbol, what in outcome.done.items():
             report.say(f"{symbol}: {what}")
-    for subject, error in done.errors.items():
-        report.fail(subject if subject not in done.failed else "", error)
+    show_errors(report, {subject: error for subject, error in done.errors.items() if subject not in done.failed})
+    for error in done.failed.values():
+        report.fail("", error)
+
+
+def show_errors(report: Report, errors: Mapping[str, StocksError]) -> None:
+    """Each fault once, with the first few tickers that met it and the number of the others; the run log has all."""
+    alike: dict[tuple[type[StocksError], str, str], list[str]] = defaultdict(list)
+    for subject, error in errors.items():
+        symbol = subject.partition(" ")[0]  # where several sources were asked: IBM (tiingo)
+        alike[type(error), error.message.removeprefix(f"{symbol}: "), error.hint].append(subject)
+    for (kind, message, hint), subjects in alike.items():
+        more = f" and {len(subjects) - _NAMED:,} more" if len(subjects) > _NAMED else ""
+        error = errors[subjects[0]] if len(subjects) == 1 else kind(message, hint=hint)
+        report.fail(", ".join(subjects[:_NAMED]) + more, error)
 
 
 def _show_tickers(report: Report, warehouse: Warehouse, done: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import LiteralString
 
 from stocks.errors import QuotaSpent
@@ -97,7 +98,7 @@ class SharedBudget:
             "per_hour": limits.per_hour or _NO_LIMIT,
             "per_day": limits.per_day or _NO_LIMIT,
             "symbols_per_month": limits.symbols_per_month,
-            "spacing": f"{60 / limits.per_minute if limits.per_minute else 0} seconds",
+            "spacing": timedelta(seconds=60 / limits.per_minute if limits.per_minute else 0),
         }
 
     def acquire(self, symbol: str) -> float:
