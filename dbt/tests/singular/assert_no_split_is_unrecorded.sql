@@ -18,7 +18,8 @@ moves as (
         price_date,
         close,
         split_coefficient,
-        (close + dividend_amount) / nullif(lag(close) over (partition by symbol, interval order by price_date), 0) as ratio
+        (close + dividend_amount)
+        / nullif(lag(close) over (partition by symbol, interval order by price_date), 0) as ratio
     from {{ ref('fact_adjusted_prices') }}
 
 ),
