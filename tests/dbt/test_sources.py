@@ -31,9 +31,7 @@ def build(warehouse: Any, *order: str, wish: str | None = None) -> None:
     with Warehouse(warehouse.dsn).connect(Role.WRITER) as connection:
         write_sources(connection, order)
     with psycopg.connect(warehouse.dsn) as connection:
-        connection.execute(
-            f"update {warehouse.schema}.universe set source = %s where symbol = 'IBM'".encode(), [wish]
-        )
+        connection.execute(f"update {warehouse.schema}.universe set source = %s where symbol = 'IBM'".encode(), [wish])
     results = warehouse.dbt("build", "--exclude", "resource_type:seed")
     assert {name for name, (status, _) in results.items() if status in ("error", "fail", "skipped")} == set()
 
@@ -81,7 +79,9 @@ def test_the_order_decides_and_a_series_that_changes_hands_is_computed_again(sam
             select source_name, bars, restatements from {sample_warehouse.schema}.mart_stock_summary where symbol = 'IBM'
             """.encode()
         ).fetchone()
-        seen = connection.execute(f"select bars_changed from {sample_warehouse.schema}.restatements".encode()).fetchall()
+        seen = connection.execute(
+            f"select bars_changed from {sample_warehouse.schema}.restatements".encode()
+        ).fetchall()
     assert summary == ("tiingo", 16, 1)
     assert seen == [(3,)]
 

@@ -17,7 +17,14 @@ symbols as (
 
 companies as (
 
-    select symbol, company_name, exchange, currency, sector, industry
+    select
+        symbol,
+        company_name,
+        exchange,
+        sector,
+        industry,
+        -- London's pence have no code of ISO 4217; another word that is none is no known unit.
+        case when currency = 'GBp' then 'GBX' when currency ~ '^[A-Z]{3}$' then currency end as currency
     from {{ source('silver', 'company') }}
 
 ),

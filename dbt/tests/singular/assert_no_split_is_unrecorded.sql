@@ -1,9 +1,10 @@
 {#-
     Detects: a close as traded that moves by more than 40 % to about a whole fraction or multiple of the one before
-    (1/2, 1/3, ... 1/20; 2, 3, ... 20; within 5 %), where no split is recorded.
+    (1/2, 1/3, ... 1/20; 2, 3, ... 20; within 5 %), where no split is recorded. What the day paid out is added first:
+    a special dividend of half the price is no split.
     Why: a fall by half overnight is a split until proved otherwise, and an unrecorded one is in every return and
     every split-adjusted price. Weekly bars carry no split coefficient, so there a split shows here by design.
-    A row: a bar, with the ratio of the closes.
+    A row: a bar, with the ratio of close and dividend to the close before.
 -#}
 {{ config(severity='warn') }}
 
@@ -17,7 +18,8 @@ moves as (
         price_date,
         close,
         split_coefficient,
-        close / nullif(lag(close) over (partition by symbol, interval order by price_date), 0) as ratio
+        (close + dividend_amount)
+        / nullif(lag(close) over (partition by symbol, interval order by price_date), 0) as ratio
     from {{ ref('fact_adjusted_prices') }}
 
 ),
