@@ -61,7 +61,7 @@ from (
     select
         price_date,
         bar.is_final,
-        bar.is_final and incoming is null and price_date::text <> all(%(rejected)s) as lacking,
+        bar.is_final and incoming is null and to_char(price_date, 'YYYY-MM-DD') <> all(%(rejected)s) as lacking,
         bar.adjusted_close / bar.close as factor,
         incoming.adjusted_close / incoming.close as new_factor
     from silver.price_bar as bar
@@ -77,7 +77,7 @@ with withdrawn as (
     delete from silver.price_bar as bar
     where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
       and not exists (select 1 from incoming where incoming.price_date = bar.price_date)
-      and not (is_final and not %(rebased)s and price_date::text = any(%(rejected)s))
+      and not (is_final and not %(rebased)s and to_char(price_date, 'YYYY-MM-DD') = any(%(rejected)s))
     returning old.price_date, old.is_final
 )
 select
