@@ -51,6 +51,9 @@ insert into silver.restatement values
     ('IBM', 'daily', '2013-02-06 23:00Z', 9, '2000-03-01', '2013-02-05', 0.9, 'good/IBM', 'sample');
 delete from silver.price_bar where symbol = 'STALE' and price_date = '2013-03-01';
 update ops.bronze_object set bars_rejected = 3 where bronze_key = 'spoiled/REJECTS';
+insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message)
+values ('torn/IDLE', 'IDLE', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-02 23:00Z', 'refused',
+    'two_bases', 'Torn.');
 """
 
 # After gold's models were built.
@@ -96,6 +99,7 @@ _RULES = {
     "assert_symbols_are_not_stale": ("warn", 1),
     "assert_bar_counts_match_the_calendar": ("warn", 1),
     "assert_latest_answers_have_no_rejects": ("warn", 1),
+    "assert_no_series_is_held": ("warn", 1),
     "assert_calendars_know_every_bar": ("warn", 1),
     "assert_calendars_reach_a_year_ahead": ("warn", 1),
 }
