@@ -148,7 +148,7 @@ def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
         if place <= back_until:
             continue
         for after in far:
-            total = moves["move"].slice(place, after - place + 1).sum()
+            total = float(moves["move"].slice(place, after - place + 1).sum())
             if place < after <= place + _SPIKE_AT_MOST and abs(total) < _FAR / 2:
                 why = f"{_tell_move(moves.row(place, named=True))}, and goes back"
                 spikes |= dict.fromkeys(range(place, after), why)
@@ -161,8 +161,8 @@ def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
 
 def _is_undone(moves: pl.DataFrame, place: int) -> bool:
     """Whether the price soon is again where it was."""
-    path = moves["move"].slice(place, _SPIKE_AT_MOST + 1).cum_sum()
-    return bool((path.abs() < abs(path[0]) / 3).any())
+    path = moves["move"].slice(place, _SPIKE_AT_MOST + 1).cum_sum().to_list()
+    return min(map(abs, path)) < abs(path[0]) / 3
 
 
 def _split(move: float) -> str:
@@ -192,13 +192,9 @@ def _volume_steps(bars: pl.DataFrame) -> list[tuple[int, str]]:
     fall = (pl.col("low") > _LEVEL_APART * pl.col("high_after")) & (pl.col("high_after") > 0)
     rise = (pl.col("low_after") > _LEVEL_APART * pl.col("high")) & (pl.col("high") > 0)
     steps = sides.select((fall | rise).fill_null(value=False)).to_series().arg_true()
-    return [
-        (
-            place,
-            f"ten sessions' volume is {_times(_level(volume, place) / _level(volume, place - _LEVEL))} the ten's before",
-        )
-        for place in steps
-    ]
+    times = {place: _level(volume, place) / _level(volume, place - _LEVEL) for place in steps}
+    words = "the volume of ten sessions is {} that of the ten before"
+    return [(place, words.format(_times(ratio))) for place, ratio in times.items()]
 
 
 def _level(volume: pl.Series, place: int) -> float:

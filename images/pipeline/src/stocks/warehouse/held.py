@@ -147,8 +147,8 @@ def _faults(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["other_volumes"] > _FEW:
         yield (
             VOLUMES_REWRITTEN,
-            f"{found['other_volumes']:,} of {common:,} final bars have {found['times_volume']:.3g} times the volume that "
-            f"was told before, from {found['volumes_from']} to {found['volumes_to']}.",
+            f"{found['other_volumes']:,} of {common:,} final bars have {found['times_volume']:.3g} times the volume "
+            f"told before, from {found['volumes_from']} to {found['volumes_to']}.",
         )
     if common > _FEW and (why := _basis(found)):
         yield BASIS_REVISED, why
