@@ -33,6 +33,8 @@ class TiingoApi:
     """The day that it is; the sample's last one where None."""
     dearer: float = 0.0
     """Added to each price, so that its bars can be told from the sample's."""
+    pence_from: str = "9999"
+    """From this day on its prices are in hundredths."""
     status: int = 200
     text: str = ""
     """With it, or with another status, every request is answered so."""
@@ -65,7 +67,8 @@ class TiingoApi:
     def _row(self, day: str, bar: dict[str, str]) -> dict[str, Any]:
         told = {label.split(" ", 1)[1]: float(value) for label, value in bar.items()}
         factor = told["adjusted close"] / told["close"]
-        prices = {name: round(told[name] + self.dearer, 4) for name in ("close", "high", "low", "open")}
+        times = 100 if day >= self.pence_from else 1
+        prices = {name: round(times * told[name] + self.dearer, 4) for name in ("close", "high", "low", "open")}
         adjusted = {f"adj{name.capitalize()}": price * factor for name, price in prices.items()}
         return {
             "date": f"{day}T00:00:00.000Z",

@@ -137,3 +137,30 @@ def test_what_a_new_source_is_refused_for_is_told_at_once(instance: Instance) ->
         assert "tiingo for IBM was refused" in ended.stdout
     assert instance.query(GOLD) == ["daily,sample,202.91"]
     assert instance.stocks("run", "--tickers", "IBM", STOCKS_SOURCE="sample").returncode == 0
+
+
+@pytest.mark.slow
+def test_two_sources_are_reconciled_and_the_one_that_is_off_is_named(instance: Instance) -> None:
+    """A source whose answer is held bears witness, too: against itself."""
+    alone = instance.stocks("reconcile", "IBM", "--json")
+    assert alone.returncode == 78, alone.stdout + alone.stderr
+    assert "from no source" in alone.stdout
+    both = {"STOCKS_SERIES": "daily_adjusted", "STOCKS_SOURCE": "alphavantage,tiingo"}
+    with providers() as settings:
+        ended = instance.stocks("extract", "--tickers", "IBM", "--json", **settings, **both)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    agreed = instance.stocks("reconcile", "IBM", "--json")
+    assert agreed.returncode == 0, agreed.stdout + agreed.stderr
+    assert "IBM: alphavantage and tiingo agree." in agreed.stdout
+    with providers(tiingo=TiingoApi(pence_from="2013-02-11")) as settings:
+        ended = instance.stocks("extract", "--tickers", "IBM", "--force", "--json", **settings, **both)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = instance.stocks("normalize", "--tickers", "IBM", "--json", **both)
+    assert ended.returncode == 65
+    assert "stocks accept IBM price_jump" in ended.stdout
+    found = instance.stocks("reconcile", "ibm", "--json")
+    assert found.returncode == 65, found.stdout + found.stderr
+    [close] = [event for event in events(found) if event["event"] == "difference"]
+    assert (close["what"], close["first_date"], close["last_date"]) == ("close", "2013-02-11", "2013-03-01")
+    assert close["off"] == "tiingo"
+    assert close["evidence"]
