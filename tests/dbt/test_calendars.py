@@ -57,6 +57,4 @@ def test_a_bar_before_or_after_the_known_calendar_and_an_unknown_exchange_stop_n
             """
         ).fetchone()
     assert dates == (251, 251), dates
-    assert {symbol: calendars[symbol] for symbol in SYMBOLS} == {
-        symbol: calendar_of(symbol).name for symbol in SYMBOLS
-    }
+    assert {symbol: calendars[symbol] for symbol in SYMBOLS} == {symbol: calendar_of(symbol).name for symbol in SYMBOLS}
