@@ -14,14 +14,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests.sources import open_source
 
 from stocks.bronze import open_bronze
 from stocks.bronze.extract import extract, plan
 from stocks.cli.report import JsonReporter
-from stocks.gold import environment
 from stocks.embedded import EmbeddedPostgres
+from stocks.gold import environment
 from stocks.settings import Settings
-from tests.sources import open_source
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.migrate import migrate
 from stocks.warehouse.normalize import normalize

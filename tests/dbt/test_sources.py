@@ -12,8 +12,9 @@ from stocks.warehouse.sources import write_sources
 # Tiingo has IBM too, a cent dearer and from 2012 on, and a series that no other source has.
 _TIINGO = """
 insert into silver.price_bar
-select name, interval, price_date, open + 0.01, high + 0.01, low + 0.01, close + 0.01, adjusted_close * (1 + 0.01 / close),
-    volume, dividend_amount, split_coefficient, is_final, 'tiingo', 'series/tiingo', observed_at
+select name, interval, price_date, open + 0.01, high + 0.01, low + 0.01, close + 0.01,
+    adjusted_close * (1 + 0.01 / close), volume, dividend_amount, split_coefficient, is_final, 'tiingo',
+    'series/tiingo', observed_at
 from silver.price_bar cross join (values ('IBM'), ('ALONE')) as names (name)
 where symbol = 'IBM' and interval = 'daily' and source = 'sample' and price_date > '2013-02-06';
 insert into silver.restatement
@@ -78,7 +79,8 @@ def test_the_wish_goes_before_the_order_and_the_order_before_the_rest(sample_war
     with psycopg.connect(sample_warehouse.dsn) as connection:
         summary = connection.execute(
             f"""
-            select source_name, bars, restatements from {sample_warehouse.schema}.mart_stock_summary where symbol = 'IBM'
+            select source_name, bars, restatements
+            from {sample_warehouse.schema}.mart_stock_summary where symbol = 'IBM'
             """.encode()
         ).fetchone()
         seen = connection.execute(
