@@ -108,7 +108,7 @@ def status(connection: Connection, one: Load) -> Any:
 
 
 def reasons(connection: Connection, symbol: str) -> dict[str, str]:
-    return {source: refusal.why for source, refusal in refusals(connection, symbol).items()}
+    return {refusal.source: refusal.why for refusal in refusals(connection, symbol)}
 
 
 def restatements(connection: Connection) -> list[tuple[Any, ...]]:
@@ -328,6 +328,13 @@ class TestRefused:
         load(connection, made(at=3, refused="Wrong again."))
         assert reasons(connection, "IBM") == {"sample": "Wrong again."}
         assert reasons(connection, "AAPL") == {}
+
+    def test_series_of_one_source_are_apart(self, connection: Connection) -> None:
+        load(connection, made(at=1, refused="Wrong."))
+        load(connection, made(bar(FRIDAY), at=2, interval="weekly"))
+        assert [(one.source, one.interval, one.why) for one in refusals(connection, "IBM")] == [
+            ("sample", "daily", "Wrong.")
+        ]
 
     def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))

@@ -16,7 +16,7 @@ from psycopg import sql
 from stocks.bronze import ObjectKey
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
-from stocks.silver.rules import BARS_MISSING, DUPLICATE_WEEK
+from stocks.silver.rules import BARS_MISSING, DUPLICATE_WEEK, WITHIN
 from stocks.warehouse.connection import Connection
 
 
@@ -56,7 +56,7 @@ select
     count(*) filter (where lacking),
     min(price_date) filter (where lacking),
     max(price_date) filter (where lacking),
-    coalesce(bool_or(abs(new_factor / factor - 1) > 1e-6), false)
+    coalesce(bool_or(abs(new_factor / factor - 1) > %(within)s), false)
 from (
     select
         price_date,
@@ -159,24 +159,32 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
 class Refusal(NamedTuple):
     """Why an answer was not applied."""
 
+    bronze_key: str
+    source: str
+    interval: str | None
+    """Of the bars; None where it told of the company."""
     rule: str
     """One of `rules.ANSWER_RULES`; empty for a company's attributes."""
     why: str
 
 
-def refusals(connection: Connection, symbol: str) -> dict[str, Refusal]:
-    """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source."""
+def refusals(connection: Connection, symbol: str) -> list[Refusal]:
+    """Of a symbol's series and its company, by source: those whose latest answer was refused as a whole."""
     rows = connection.execute(
         """
-        select distinct on (object.source, object.interval is null)
-            object.source, object.status, object.rule, object.message
-        from ops.bronze_object as object
-        where object.symbol = %s
-        order by object.source, object.interval is null desc, object.observed_at desc, object.load_id desc
+        select bronze_key, source, interval, rule, message
+        from (
+            select distinct on (source, interval) *
+            from ops.bronze_object
+            where symbol = %s
+            order by source, interval, observed_at desc, load_id desc
+        ) as latest
+        where status = 'refused'
+        order by source, interval
         """,
         [symbol],
     )
-    return {source: Refusal(rule, why) for source, status, rule, why in rows if status == "refused"}
+    return [Refusal(*row) for row in rows]
 
 
 def load(connection: Connection, one: Load) -> LoadCounts:
@@ -275,6 +283,7 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         "bronze_key": str(key),
         "observed_at": key.observed_at,
         "rejected": told.to_list(),
+        "within": WITHIN,
     }
     held, lacking, first, last, values["rebased"] = _one_row(connection, _HELD, values)
     if lacking > max(_LACKS_AT_MOST, _LACKING_SHARE_AT_MOST * held) and BARS_MISSING not in accepted:
