@@ -33,7 +33,6 @@ from stocks.outcome import Outcome
 from stocks.providers import Answer, Endpoint, RequestBudget, Source, Unlimited, open_sources
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
 from stocks.providers.alphavantage.catalogue import CATALOGUE
-from stocks.providers.provider import LARGEST_ANSWER
 from stocks.settings import Settings
 from stocks.universe import listed
 from stocks.warehouse import Role, Warehouse
@@ -504,7 +503,7 @@ class TestNormalize:
             "DEEP": good.replace(b'"10"', b"[" * 480 + b"]" * 480),
             "JUMP": good.replace(b'"10"', b'"1e300"').replace(b'"11"', b'"4e-320"'),
             "EARLY": good.replace(FRIDAY.encode(), b"1000-01-02"),
-            "BOMB": good + b" " * LARGEST_ANSWER,
+            "BOMB": good + b" " * Settings(_env_file=None).stocks_answer_bytes,
         }
         key = put(bronze, "IBM", wild.get(name, good), MONDAY_EVENING)
         path = tmp_path / "bronze" / str(key)

@@ -21,9 +21,9 @@ from stocks.errors import (
     Throttled,
     TransientError,
 )
+from stocks.providers import json_text
 from stocks.providers.provider import (
     BURST_WAIT,
-    LARGEST_ANSWER,
     Answer,
     ApiKey,
     Endpoint,
@@ -45,7 +45,8 @@ _SLOW_ANSWER = 5.0
 """Seconds that a long series takes on a slow day: so long a request is under way."""
 _AT_ONCE_AT_MOST = 32
 """Each holds an answer in memory, and a connection."""
-_QUARANTINED = 2**20  # bytes of a larger answer that are kept
+QUARANTINED = 2**20
+"""Bytes that are kept of an answer beyond a limit."""
 
 # There was no connection, so that the provider can't have counted the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -68,7 +69,7 @@ class Source:
 
     Args:
         provider: What it is.
-        settings: Name the series, and the sample's day.
+        settings: Name the series, the sample's day, and how large an answer may be.
         budget: Is asked before every try.
         key: The API key; the HTTP client alone holds it, as a default parameter or header.
         url: Its address; the provider's own where None.
@@ -105,6 +106,9 @@ class Source:
         self._client = httpx.Client(
             params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
         )
+        self._most_bytes = settings.stocks_answer_bytes
+        self._most_rows = settings.stocks_answer_rows
+        self._deepest = settings.stocks_answer_nesting
         self._redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
         self._url = (url or provider.url).rstrip("/")
         self._budget = budget
@@ -195,29 +199,44 @@ class Source:
         got = self._send(self._url + asked.path, dict(asked.params), symbol)
         if isinstance(got, StocksError):
             raise got
-        response, content = got
-        body = self._redaction.body(content)
-        if is_too_large := len(content) > LARGEST_ANSWER:
-            body = body[:_QUARANTINED]
+        response, body, beyond = got
         if failure := self._http_failure(response, body, endpoint, symbol):
             raise failure
-        if is_too_large:
+        if beyond:
+            wrong, setting = beyond
             raise MalformedPayload(
-                f"{symbol}: the answer to {endpoint.name} is larger than {LARGEST_ANSWER:,} bytes.",
-                hint="Its beginning is in quarantine. Does STOCKS_PROVIDER_URL name the provider?",
+                f"{symbol}: the answer to {endpoint.name} {wrong}.",
+                hint=f"Its beginning is in quarantine. Does STOCKS_PROVIDER_URL name the provider? See {setting}.",
                 body=body,
             )
         return body
 
-    def _send(self, url: str, params: dict[str, str], symbol: str) -> tuple[httpx.Response, bytes] | StocksError:
-        """The answer and its body, which goes on beyond LARGEST_ANSWER where it is larger; or why there is none.
+    def _beyond(self, content: bytes, *, is_whole: bool) -> tuple[str, str] | None:
+        """Which limit an answer goes beyond, in words, and its setting."""
+        if not is_whole:
+            return f"is larger than {self._most_bytes:,} bytes", "STOCKS_ANSWER_BYTES"
+        depth, objects = json_text.shape(content, deepest=self._deepest, most=self._most_rows)
+        if depth > self._deepest:
+            return f"is nested more than {self._deepest:,} deep", "STOCKS_ANSWER_NESTING"
+        if objects > self._most_rows:
+            return f"holds more than {self._most_rows:,} rows", "STOCKS_ANSWER_ROWS"
+        return None
+
+    def _send(
+        self, url: str, params: dict[str, str], symbol: str
+    ) -> tuple[httpx.Response, bytes, tuple[str, str] | None] | StocksError:
+        """The answer, its body, redacted, and which limit that goes beyond (it is cut then); or why there is none.
 
         httpx's errors know the request, and with it the key. An error of ours that was raised while one of them
         is handled would keep it as its context: so it is returned.
         """
         try:
             with self._client.stream("GET", url, params=params) as response:
-                return response, self._read(response)
+                content, is_whole = self._read(response)
+                beyond, body = self._beyond(content, is_whole=is_whole), self._redaction.body(content)
+                # Here, since an error keeps what its frames hold: a large answer would be there while the next one is
+                # read. Half of it at most, since a key may stand across its end.
+                return response, body[: min(QUARANTINED, len(body) // 2)] if beyond else body, beyond
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             return _no_address(self.provider)
         except _NEVER_SENT as error:
@@ -228,8 +247,8 @@ class Source:
         except httpx.RequestError as error:
             return self._unreached(error, symbol)
 
-    def _read(self, response: httpx.Response) -> bytes:
-        """The body, unpacked; no more of it than LARGEST_ANSWER and a byte, however it is packed.
+    def _read(self, response: httpx.Response) -> tuple[bytes, bool]:
+        """The body, unpacked, and whether it is whole: no more is read of it than the limit, however it is packed.
 
         Raises:
             httpx.ReadTimeout: It takes longer than LONGEST_ANSWER.
@@ -243,13 +262,14 @@ class Source:
         body, received, until = bytearray(), 0, self._clock() + LONGEST_ANSWER
         for chunk in response.stream:
             received += len(chunk)
-            room = LARGEST_ANSWER + 1 - len(body)
             try:
+                # A byte beyond the limit shows that there is more.
+                room = self._most_bytes + 1 - len(body)
                 body += unpacked.decompress(chunk, room) if unpacked else chunk[:room]
             except zlib.error as error:
                 raise httpx.DecodingError(str(error)) from None
-            if len(body) > LARGEST_ANSWER:
-                return bytes(body)
+            if max(len(body), received) > self._most_bytes:
+                return bytes(body[: self._most_bytes]), False
             if unpacked and unpacked.eof:  # what follows would be kept, however much it is
                 break
             if self._clock() > until:
@@ -258,7 +278,7 @@ class Source:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and received < int(length):
             raise httpx.RemoteProtocolError(f"the answer breaks off after {received} of {length} bytes")
-        return bytes(body)
+        return bytes(body), True
 
     def _unreached(self, error: httpx.RequestError, symbol: str) -> ProviderUnavailable:
         reason = self._redaction.text(str(error)) or type(error).__name__

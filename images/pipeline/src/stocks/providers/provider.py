@@ -18,8 +18,6 @@ from stocks.trading_calendar import exchange_suffix
 
 Interval = Literal["daily", "weekly"]
 
-LARGEST_ANSWER = 32 * 2**20
-"""Bytes of an answer, unpacked, that are read at most: six times what the longest series takes."""
 BURST_WAIT = 1.2
 """Seconds after which a key that is allowed one request a second may surely ask again."""
 _EXCERPT = 200
