@@ -64,8 +64,7 @@ def made(
     series = ParsedSeries(
         bars=pl.DataFrame(bars, schema_overrides={"volume": pl.Int64}),
         rejects=pl.DataFrame(list(rejects), schema=["price_date", "rule", "reason", "raw"], orient="row"),
-        refused=refused,
-        rule=rule if refused else "",
+        faults={rule: refused} if refused else {},
     )
     return Load(key, interval, series)
 
@@ -83,8 +82,8 @@ def warehouse(database: Warehouse) -> Warehouse:
     """An empty one, in place of the database of its own that other tests get."""
     with database.connect(Role.OWNER) as connection:
         connection.execute(
-            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object,"
-            " ops.source_series"
+            "truncate silver.price_bar, silver.rejected_bar, silver.suspect_bar, silver.restatement, silver.company,"
+            " ops.bronze_object, ops.source_series"
         )
     return database
 
