@@ -38,7 +38,8 @@ class ParsedSeries:
     bars: pl.DataFrame
     """price_date Date; open, high, low, close, adjusted_close Float64; volume Int64; dividend_amount,
     split_coefficient Float64; is_final Boolean. By price_date, which is unique. A weekly bar is dated by a session,
-    and a reverse split's coefficient is 1/n where the prices tell which n was printed (0.0667: 1/15)."""
+    and has the split coefficient that its prices tell, where the answer tells none; a reverse split's is 1/n where the
+    prices tell which n was printed (0.0667: 1/15)."""
     rejects: pl.DataFrame
     """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
     refused: str
@@ -84,22 +85,25 @@ def judge_series(
     ).with_columns(rule=broken_rule(setting))
     broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
     candidates = judged.filter(pl.col("rule").is_null()).sort("told_date")
-    shift = ""
     if weekly:
-        unfit = _partial_weeks(candidates)
-    else:
-        found = check_continuity(candidates, _blind(judged, calendar), adjustment)
-        unfit, shift = _discontinuities(candidates, found), found.shift
-        candidates = candidates.with_columns(split_coefficient=found.splits)
+        partial = _partial_weeks(candidates)
+        broken = pl.concat([broken, partial])
+        candidates = candidates.join(partial, on="row", how="anti", maintain_order="left")
+    blind = _blind_weeks(candidates, calendar) if weekly else _blind(judged, calendar)
+    found = check_continuity(candidates, blind, adjustment, weekly=weekly)
+    unfit = _discontinuities(candidates, found)
     rejected = pl.concat([broken, unfit]).sort("row")
-    bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
+    bars = candidates.with_columns(split_coefficient=found.splits).join(
+        unfit, on="row", how="anti", maintain_order="left"
+    )
+    bars = bars.select(
         "price_date",
         *FIELDS[:5],
         pl.col("volume").cast(pl.Int64),
         *FIELDS[6:],
         is_final=(_final_week if weekly else _final_day)(observed_at, calendar),
     )
-    rule, refused = _refusal(shift, bars=len(bars), rejects=len(rejected))
+    rule, refused = _refusal(found.shift, bars=len(bars), rejects=len(rejected))
     return ParsedSeries(bars=bars, rejects=_with_raw(rejected, decoded), refused=refused, rule=rule)
 
 
@@ -168,6 +172,14 @@ def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
         .select((pl.col("gaps").diff() > 0).fill_null(value=False))
         .to_series()
     )
+
+
+def _blind_weeks(bars: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+    """For each weekly bar by date, whether between its week and that of the bar before is a session."""
+    monday = pl.col("price_date").dt.truncate("1w")
+    next_monday = monday.shift(1).dt.offset_by("1w")
+    sessions = pl.business_day_count(next_monday, monday, holidays=calendar.holidays)
+    return bars.select((sessions > 0).fill_null(value=False)).to_series()
 
 
 def _discontinuities(bars: pl.DataFrame, found: Continuity) -> pl.DataFrame:
