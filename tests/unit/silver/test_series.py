@@ -341,11 +341,6 @@ def test_a_week_told_by_a_day_after_its_sessions_is_dated_by_the_last_of_them(to
     assert twice.bars["price_date"].to_list() == [date(2024, 3, 28)]
 
 
-def test_weekly_bars_are_not_asked_for_continuity():
-    rows = weekly_rows(date(2024, 1, 5), date(2024, 1, 12), date(2024, 1, 19), date(2024, 1, 26))
-    assert parse(changed(rows, 1, adjusted_close="1"), WEEKLY).rejects.is_empty()
-
-
 def test_every_rule_has_an_example_and_a_meaning():
     shown = {rule for rule, _ in EXAMPLES} | {"duplicate_date", "duplicate_week"}
     assert shown == set(RULES)

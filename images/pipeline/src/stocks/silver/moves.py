@@ -162,7 +162,7 @@ def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
 def _is_undone(moves: pl.DataFrame, place: int) -> bool:
     """Whether the price soon is again where it was."""
     path = moves["move"].slice(place, _SPIKE_AT_MOST + 1).cum_sum().to_list()
-    return min(map(abs, path)) < abs(path[0]) / 3
+    return bool(min(map(abs, path)) < abs(path[0]) / 3)
 
 
 def _split(move: float) -> str:
