@@ -121,6 +121,7 @@ def test_empty_variable_is_no_setting(name: str, monkeypatch: pytest.MonkeyPatch
         ("STOCKS_REQUESTS_PER_DAY", "-98765"),
         ("STOCKS_REQUESTS_PER_MINUTE", "0.98765"),
         ("STOCKS_ANSWER_BYTES", "-98765"),
+        ("STOCKS_ANSWER_BYTES", "9876500000000000000000"),
         ("STOCKS_ANSWER_NESTING", "98765"),
     ],
 )

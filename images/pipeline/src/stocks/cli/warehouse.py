@@ -116,7 +116,10 @@ def env(
         variables = {**environment(warehouse), "STOCKS_WAREHOUSE_URL": warehouse.url}
         if context.args:
             command = [_beside_python(context.args[0]), *context.args[1:]]
-            ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
+            try:
+                ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
+            except OSError as error:
+                raise ConfigError(f"{context.args[0]!r} can't be run: {error.strerror}.") from error
             raise typer.Exit(ended.returncode)
         if settings.stocks_warehouse_url is None:
             server.keep_running()
@@ -127,4 +130,4 @@ def env(
 def _beside_python(program: str) -> str:
     """The program of this environment where it has one (dbt), else the one on the PATH."""
     own = Path(sys.executable).parent / program
-    return str(own) if own.exists() else program
+    return str(own) if own.is_file() else program

@@ -103,9 +103,15 @@ class Source:
         if transport is None and url is None and stand_in is not None:
             transport = stand_in.transport
         params, headers = _credentials(provider.key, key)
-        self._client = httpx.Client(
-            params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
-        )
+        try:
+            self._client = httpx.Client(
+                params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
+            )
+        except (ImportError, OSError, ValueError) as error:  # its text may hold a proxy's password
+            raise ConfigError(
+                f"The HTTP client can't be made ({type(error).__name__}).",
+                hint="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http:// or https://) and SSL_CERT_FILE.",
+            ) from None
         self._most_bytes = settings.stocks_answer_bytes
         self._most_rows = settings.stocks_answer_rows
         self._deepest = settings.stocks_answer_nesting
@@ -327,11 +333,11 @@ def check_address(url: str, provider: Provider) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise _no_address(provider) from None
-    if found.scheme not in {"http", "https"} or not found.host or not 0 <= (found.port or 0) < 2**16:
-        raise _no_address(provider)
-    return found
+        if found.scheme in {"http", "https"} and found.host and 0 <= (found.port or 0) < 2**16:
+            return found
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a name that IDNA doesn't know
+        pass
+    raise _no_address(provider)
 
 
 def _no_address(provider: Provider) -> ConfigError:

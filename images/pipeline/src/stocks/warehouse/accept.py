@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stocks.errors import ConfigError
+from stocks.providers.json_text import storable
 from stocks.silver.rules import ACCEPTABLE
 from stocks.warehouse.connection import Role, Warehouse
 from stocks.warehouse.load import lock_symbol, refusals
@@ -43,7 +44,7 @@ def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> list[st
             select key, %s, %s, %s from unnest(%s::text[]) as key
             on conflict do nothing
             """,
-            [rule, symbol, who, keys],
+            [rule, symbol, storable(who), keys],
         )
         # They are judged again, as if they had just come.
         connection.execute("delete from silver.rejected_bar where bronze_key = any(%s)", [keys])
