@@ -137,6 +137,28 @@ def clean(chance: random.Random, sessions: int = 6_300) -> Series:
     return replace(readjusted(series), splits=printed)
 
 
+def calm(chance: random.Random, sessions: int = 400) -> Series:
+    """A series without actions whose price moves by one or two per cent a day: what is done to it alone can be odd."""
+    price, rows = 50.0, []
+    for _ in range(sessions):
+        first = round(price * (1 + chance.gauss(0, 0.006)), 2)
+        price = round(first * (1 + chance.gauss(0, 0.01)), 2)
+        top, bottom = round(max(first, price) * 1.005, 2), round(min(first, price) * 0.995, 2)
+        rows.append((first, top, bottom, price, round(1e6 * chance.lognormvariate(0, 0.3))))
+    opens, highs, lows, closes, volumes = zip(*rows, strict=True)
+    return Series(
+        days=list(islice(CALENDAR.sessions(_FIRST, _FIRST + timedelta(days=2 * sessions + 10)), sessions)),
+        opens=opens,
+        highs=highs,
+        lows=lows,
+        closes=closes,
+        adjusted=closes,
+        volumes=volumes,
+        dividends=[0.0] * sessions,
+        splits=[1.0] * sessions,
+    )
+
+
 def _fat(chance: random.Random) -> float:
     """Student's t with four degrees of freedom, of variance 1."""
     return chance.gauss(0, 1) / math.sqrt(chance.gammavariate(2, 0.5)) / math.sqrt(2)

@@ -147,9 +147,8 @@ def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
     for place in far:
         if place <= back_until:
             continue
-        for after in far:
-            total = float(moves["move"].slice(place, after - place + 1).sum())
-            if place < after <= place + _SPIKE_AT_MOST and abs(total) < _FAR / 2:
+        for after in (each for each in far if place < each <= place + _SPIKE_AT_MOST):
+            if abs(float(moves["move"].slice(place, after - place + 1).sum())) < _FAR / 2:
                 why = f"{_tell_move(moves.row(place, named=True))}, and goes back"
                 spikes |= dict.fromkeys(range(place, after), why)
                 back_until = after
@@ -160,9 +159,11 @@ def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
 
 
 def _is_undone(moves: pl.DataFrame, place: int) -> bool:
-    """Whether the price soon is again where it was."""
-    path = moves["move"].slice(place, _SPIKE_AT_MOST + 1).cum_sum().to_list()
-    return bool(min(map(abs, path)) < abs(path[0]) / 3)
+    """Whether the price is again where it was soon after, or was there shortly before."""
+    move, first = moves["move"], max(place - _SPIKE_AT_MOST, 1)
+    ahead = move.slice(place, _SPIKE_AT_MOST + 1).cum_sum()
+    back = move.slice(first, place - first + 1).reverse().cum_sum()
+    return bool((pl.concat([ahead, back]).abs() < abs(move[place]) / 3).any())
 
 
 def _split(move: float) -> str:
