@@ -88,9 +88,7 @@ bars as not materialized (
         day / {{ days }} as block,
         max(adjusted_close) over so_far as highest_adjusted_close,
         adjusted_close / nullif(lag(adjusted_close) over sessions, 0) as growth,
-        {% if interval == 'weekly' -%}
         lag(close) over sessions as close_before,
-        {% endif -%}
         day - first_value(day) over so_far as days_before,
         exp(sum(log_split) over (partition by symbol) - sum(log_split) over so_far) as later_splits
     from bars
@@ -101,43 +99,41 @@ bars as not materialized (
 
 ),
 
-{% if interval == 'weekly' -%}
 -- The extremes of a week with a split inside are in old shares or in new ones, and which isn't told: taken is what is
--- sure, that the prices were as high and as low as this in today's shares.
-weekly_extremes as (
+-- sure, that the prices were as high and as low as this in new shares.
+{{ interval }}_extremes as (
 
     select
         *,
         case
-            when {{ is_split_inside_week() }}
+            when interval = 'weekly' and {{ is_split_inside_week() }}
                 then greatest(least(high, high / split_coefficient), open / split_coefficient, close)
             else high
         end as sure_high,
         case
-            when {{ is_split_inside_week() }}
+            when interval = 'weekly' and {{ is_split_inside_week() }}
                 then least(greatest(low, low / split_coefficient), open / split_coefficient, close)
             else low
         end as sure_low
-    from weekly_changes
+    from {{ interval }}_changes
 
 ),
 
-{% endif -%}
 -- The extremes of a moving window, in time that doesn't grow with its width: bars are cut into blocks of as many days
 -- as the window has, so every window is the tail of one block and the head of the next (van Herk and Gil-Werman).
 {{ interval }}_blocks as (
-{% set high, low, bars_from = ('sure_high', 'sure_low', 'weekly_extremes') if interval == 'weekly' else ('high', 'low', 'daily_changes') %}
+
     select
         *,
         growth - 1 as simple_return,
         ln(case when growth > 0 then growth end) as log_return,
         (growth - 1)::numeric(38, 16) as exact_simple_return,
         ln(case when growth > 0 then growth end)::numeric(38, 16) as exact_log_return,
-        max({{ high }} / later_splits) over head as head_high,
-        min({{ low }} / later_splits) over head as head_low,
-        max({{ high }} / later_splits) over tail as tail_high,
-        min({{ low }} / later_splits) over tail as tail_low
-    from {{ bars_from }}
+        max(sure_high / later_splits) over head as head_high,
+        min(sure_low / later_splits) over head as head_low,
+        max(sure_high / later_splits) over tail as tail_high,
+        min(sure_low / later_splits) over tail as tail_low
+    from {{ interval }}_extremes
     window
         head as (partition by symbol, block order by day rows unbounded preceding),
         tail as (partition by symbol, block order by day desc rows unbounded preceding)
