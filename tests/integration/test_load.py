@@ -560,14 +560,17 @@ class TestCompany:
         )
 
     def names(self, connection: Connection) -> list[tuple[Any, ...]]:
-        return connection.execute("select symbol, company_name, sector from silver.company").fetchall()
+        return connection.execute("select symbol, company_name, sector from silver.company order by observed_at").fetchall()
 
-    def test_newest_attributes_are_kept(self, connection: Connection) -> None:
+    def test_every_answer_is_kept_with_the_time_when_it_was_given(self, connection: Connection) -> None:
         load_company(connection, Company(self.key(1), {"company_name": "Business Machines", "sector": None}))
         load_company(connection, Company(self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"}))
-        assert self.names(connection) == [("IBM", "Business Machines", None)]
         load_company(connection, Company(self.key(2), {"company_name": "IBM", "sector": "Technology"}))
-        assert self.names(connection) == [("IBM", "IBM", "Technology")]
+        assert self.names(connection) == [
+            ("IBM", "Computing-Tabulating", "Old"),
+            ("IBM", "Business Machines", None),
+            ("IBM", "IBM", "Technology"),
+        ]
 
     def test_object_is_loaded_once_and_is_no_series(self, connection: Connection) -> None:
         key = self.key(0)

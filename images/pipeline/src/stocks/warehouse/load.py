@@ -185,14 +185,13 @@ def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCo
 
 
 def load_company(connection: Connection, one: Company) -> None:
-    """Writes the attributes of an OVERVIEW answer, unless a newer one was written before."""
+    """Writes the attributes of an OVERVIEW answer, beside those of others."""
     key = one.key
     values = {**one.attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
     statement = sql.SQL(
         """
-        insert into silver.company as company (symbol, {columns}) values (%(symbol)s, {values})
-        on conflict (symbol) do update set ({columns}) = row ({excluded})
-        where company.observed_at <= excluded.observed_at
+        insert into silver.company (symbol, {columns}) values (%(symbol)s, {values})
+        on conflict (symbol, observed_at) do update set ({columns}) = row ({excluded})
         """
     ).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, values)),
