@@ -46,10 +46,10 @@ insert into silver.suspect_bar values
     ('older/ODD', 'ODD', 'daily', 'sample', '2012-06-04', 'quiet_gap', 'far', '2013-02-28 23:00Z');
 -- Its close of the second of three weeks, and the volume of the third, are others.
 insert into silver.price_bar
-select symbol, 'weekly', price_date, open, high, low, close * case price_date when '2012-06-08' then 1.01 else 1 end,
-    adjusted_close, volume * case price_date when '2012-06-15' then 50 else 5 end, 0, 1, true, source,
+select symbol, 'weekly', price_date, open * off, high * off, low * off, close * off, adjusted_close * off,
+    volume * case price_date when '2012-06-15' then 50 else 5 end, 0, 1, true, source,
     'copy/WEEKLY.weekly', observed_at
-from silver.price_bar
+from silver.price_bar cross join lateral (select case price_date when '2012-06-08' then 1.01 else 1 end) as told (off)
 where symbol = 'WEEKLY' and interval = 'daily' and price_date in ('2012-06-01', '2012-06-08', '2012-06-15');
 insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
 values ('copy/WEEKLY.weekly', 'WEEKLY', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-01 23:00Z',
