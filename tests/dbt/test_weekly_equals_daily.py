@@ -6,13 +6,13 @@ The fixture `sample_warehouse` is as in test_incremental.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import psycopg
 import pytest
+from tests.sources import open_source
 
 from stocks.bronze import open_bronze
 from stocks.bronze.extract import extract, plan
@@ -20,7 +20,6 @@ from stocks.cli.report import JsonReporter
 from stocks.settings import Settings
 from stocks.warehouse import Warehouse
 from stocks.warehouse.normalize import normalize
-from tests.sources import open_source
 
 # Weekly adjusted closes are printed with four decimals, of prices from about a dollar on.
 PRINTED = 5e-5

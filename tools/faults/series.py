@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
+from stocks.providers import PROVIDERS
+from stocks.providers.alphavantage.answers import DAILY
 from stocks.providers.frame import Decoded, frame
 from stocks.providers.sample.actions import Actions, adjusted_closes
+from stocks.providers.sample.data import Sample
 from stocks.silver import ParsedSeries, judge_series
 from stocks.trading_calendar import calendar_of
 
@@ -65,6 +68,23 @@ class Series:
             calendar=CALENDAR,
             adjustment="reinvest_ex_close",
         )
+
+
+def from_answer(sample: Sample, symbol: str) -> Series:
+    """The sample's daily series."""
+    body = sample.answer({"function": DAILY.name, "symbol": symbol, "outputsize": "full"})
+    rows = PROVIDERS["sample"].read(body, DAILY).rows.sort("date_text")
+    return Series(
+        days=[date.fromisoformat(day) for day in rows["date_text"]],
+        opens=rows["open"].to_list(),
+        highs=rows["high"].to_list(),
+        lows=rows["low"].to_list(),
+        closes=rows["close"].to_list(),
+        adjusted=rows["adjusted_close"].to_list(),
+        volumes=list(map(round, rows["volume"])),
+        dividends=rows["dividend_amount"].to_list(),
+        splits=rows["split_coefficient"].to_list(),
+    )
 
 
 def evening(day: date) -> datetime:
