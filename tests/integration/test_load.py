@@ -554,7 +554,9 @@ class TestCompany:
         )
 
     def names(self, connection: Connection) -> list[tuple[Any, ...]]:
-        return connection.execute("select symbol, company_name, sector from silver.company order by observed_at").fetchall()
+        return connection.execute(
+            "select symbol, company_name, sector from silver.company order by observed_at"
+        ).fetchall()
 
     def test_every_answer_is_kept_with_the_time_when_it_was_given(self, connection: Connection) -> None:
         load_company(connection, Company(self.key(1), {"company_name": "Business Machines", "sector": None}))
