@@ -73,9 +73,7 @@ def weeks(both: Any) -> pl.DataFrame:
             highest=(pl.col("high") * in_shares_of_today).max(),
             lowest=(pl.col("low") * in_shares_of_today).min(),
         )
-        .with_columns(
-            simple_return=pl.col("adjusted_close") / pl.col("adjusted_close").shift(1).over("symbol") - 1
-        )
+        .with_columns(simple_return=pl.col("adjusted_close") / pl.col("adjusted_close").shift(1).over("symbol") - 1)
     )
     weekly = prices.filter(pl.col("interval") == "weekly")
     joined = weekly.join(days, on=["symbol", "monday"], suffix="_daily", validate="1:1")
@@ -123,7 +121,9 @@ def test_extremes_of_52_weeks(weeks: pl.DataFrame) -> None:
     equal(fridays, "low_52w", 1e-9)
     # The highest and the lowest that are sure lie within what was.
     for row in weeks.filter(touched).iter_rows(named=True):
-        assert row["low_52w_daily"] * (1 - 1e-9) <= row["low_52w"] <= row["high_52w"] <= row["high_52w_daily"] * (1 + 1e-9)
+        assert (
+            row["low_52w_daily"] * (1 - 1e-9) <= row["low_52w"] <= row["high_52w"] <= row["high_52w_daily"] * (1 + 1e-9)
+        )
 
 
 def test_the_weeks_of_gold_stay_those_of_the_days(both: Any) -> None:
@@ -135,7 +135,9 @@ def test_the_weeks_of_gold_stay_those_of_the_days(both: Any) -> None:
 
 def test_weekly_volume_across_a_split_is_of_one_share_basis(both: Any) -> None:
     week = "symbol = 'AAPL' and price_date between '2000-06-19' and '2000-06-23'"
-    days = query(both, f"select price_date, volume from {{schema}}.fact_adjusted_prices where {week} and interval = 'daily'")
+    days = query(
+        both, f"select price_date, volume from {{schema}}.fact_adjusted_prices where {week} and interval = 'daily'"
+    )
     expected = sum(volume * (2 if day < date(2000, 6, 21) else 1) for day, volume in days.rows())
     assert query(both, f"select volume from {{schema}}.fact_weekly_prices where {week}").item() == expected
 

@@ -64,8 +64,7 @@ def made(
     series = ParsedSeries(
         bars=pl.DataFrame(bars, schema_overrides={"volume": pl.Int64}),
         rejects=pl.DataFrame(list(rejects), schema=["price_date", "rule", "reason", "raw"], orient="row"),
-        refused=refused,
-        rule=rule if refused else "",
+        faults={rule: refused} if refused else {},
     )
     return Load(key, interval, series)
 
@@ -83,8 +82,8 @@ def warehouse(database: Warehouse) -> Warehouse:
     """An empty one, in place of the database of its own that other tests get."""
     with database.connect(Role.OWNER) as connection:
         connection.execute(
-            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object,"
-            " ops.source_series"
+            "truncate silver.price_bar, silver.rejected_bar, silver.suspect_bar, silver.restatement, silver.company,"
+            " ops.bronze_object, ops.source_series"
         )
     return database
 
@@ -108,7 +107,7 @@ def status(connection: Connection, one: Load) -> Any:
 
 
 def reasons(connection: Connection, symbol: str) -> dict[str, str]:
-    return {source: refusal.why for source, refusal in refusals(connection, symbol).items()}
+    return {refusal.source: refusal.why for refusal in refusals(connection, symbol)}
 
 
 def restatements(connection: Connection) -> list[tuple[Any, ...]]:
@@ -328,6 +327,13 @@ class TestRefused:
         load(connection, made(at=3, refused="Wrong again."))
         assert reasons(connection, "IBM") == {"sample": "Wrong again."}
         assert reasons(connection, "AAPL") == {}
+
+    def test_series_of_one_source_are_apart(self, connection: Connection) -> None:
+        load(connection, made(at=1, refused="Wrong."))
+        load(connection, made(bar(FRIDAY), at=2, interval="weekly"))
+        assert [(one.source, one.interval, one.why) for one in refusals(connection, "IBM")] == [
+            ("sample", "daily", "Wrong.")
+        ]
 
     def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))
