@@ -6,13 +6,13 @@ The fixture `sample_warehouse` is as in test_incremental.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import psycopg
 import pytest
+from tests.sources import open_source
 
 from stocks.bronze import open_bronze
 from stocks.bronze.extract import extract, plan
@@ -20,7 +20,6 @@ from stocks.cli.report import JsonReporter
 from stocks.settings import Settings
 from stocks.warehouse import Warehouse
 from stocks.warehouse.normalize import normalize
-from tests.sources import open_source
 
 # Weekly adjusted closes are printed with four decimals, of prices from about a dollar on.
 PRINTED = 5e-5
@@ -184,12 +183,12 @@ def test_where_daily_bars_end_gold_goes_on_with_weekly_ones(both: Any) -> None:
 
 
 def test_gold_judges_weekly_factors_too(both: Any) -> None:
-    """A tenth of a per cent is more than printing costs, in a week without dividend."""
+    """A cent is more than printing costs, in a week without dividend."""
     with psycopg.connect(both.dsn) as connection:
         connection.execute(
             """
-            update silver.price_bar set adjusted_close = round((adjusted_close * 1.001)::numeric, 4)
-            where symbol = 'MSFT' and interval = 'weekly' and price_date < '2012-06-01';
+            update silver.price_bar set adjusted_close = adjusted_close + 0.01
+            where symbol = 'MSFT' and interval = 'weekly' and price_date = '2013-03-01';
             insert into ops.bronze_object
                 (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated)
             values ('torn', 'MSFT', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-02Z', 'loaded', 1);
