@@ -90,13 +90,13 @@ def test_returns_are_empyricals(bars: dict[str, np.ndarray]) -> None:
 def test_volatility_is_empyricals(bars: dict[str, np.ndarray]) -> None:
     import empyrical
 
-    days, log_returns = bars["price_date"], bars["log_return"]
-    firsts = np.searchsorted(days, days - WEEKS_52, side="right")
-    expected = [
-        empyrical.annual_volatility(log_returns[first : i + 1], annualization=YEAR) if first else np.nan
-        for i, first in enumerate(firsts)
-    ]
-    assert_equal(bars["volatility_52w"], np.array(expected))
+    log_returns = bars["log_return"][1:]
+    expected = (
+        empyrical.roll_annual_volatility(log_returns, YEAR, annualization=YEAR)
+        if len(log_returns) >= YEAR
+        else np.array([])
+    )
+    assert_equal(bars["volatility_52w"], padded(expected, len(log_returns) + 1))
 
 
 def test_drawdown_is_empyricals(bars: dict[str, np.ndarray]) -> None:

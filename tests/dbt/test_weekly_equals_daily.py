@@ -180,3 +180,20 @@ def test_where_daily_bars_end_gold_goes_on_with_weekly_ones(both: Any) -> None:
         both, "select interval, last_date, is_week_over from {schema}.mart_stock_summary where symbol = 'AAPL'"
     )
     assert summary.rows() == [("weekly", date(2013, 3, 1), True)]
+
+
+def test_gold_judges_weekly_factors_too(both: Any) -> None:
+    """A cent is more than printing costs, in a week without dividend."""
+    with psycopg.connect(both.dsn) as connection:
+        connection.execute(
+            """
+            update silver.price_bar set adjusted_close = adjusted_close + 0.01
+            where symbol = 'MSFT' and interval = 'weekly' and price_date = '2013-03-01';
+            insert into ops.bronze_object
+                (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated)
+            values ('torn', 'MSFT', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-02Z', 'loaded', 1);
+            """
+        )
+    both.dbt("run", "--select", "series_source", "fact_adjusted_prices")
+    rule = "assert_adjustment_factors_are_explained"
+    assert both.dbt("test", "--select", rule) == {rule: ("fail", 1)}

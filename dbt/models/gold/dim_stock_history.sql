@@ -74,7 +74,7 @@ days as (
 
 changes as (
 
-    select *, attributes is distinct from lag(attributes) over (partition by symbol order by seen_on) as is_change
+    select *, coalesce(attributes <> lag(attributes) over (partition by symbol order by seen_on), true) as is_change
     from days
 
 ),

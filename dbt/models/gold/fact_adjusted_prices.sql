@@ -89,7 +89,6 @@ bars as not materialized (
         max(adjusted_close) over so_far as highest_adjusted_close,
         adjusted_close / nullif(lag(adjusted_close) over sessions, 0) as growth,
         lag(close) over sessions as close_before,
-        day - first_value(day) over so_far as days_before,
         exp(sum(log_split) over (partition by symbol) - sum(log_split) over so_far) as later_splits
     from bars
     where interval = '{{ interval }}'
@@ -150,8 +149,8 @@ bars as not materialized (
         first_value(block) over weeks_52 as block_before,
         first_value(tail_high) over weeks_52 as high_before,
         first_value(tail_low) over weeks_52 as low_before,
-        count(log_return) over weeks_52 as n_year,
-        (stddev_samp(exact_log_return) over weeks_52)::double precision as deviation_year,
+        count(log_return) over year_to_date as n_year,
+        (stddev_samp(exact_log_return) over year_to_date)::double precision as deviation_year,
         count(simple_return) over before as n_before,
         (avg(exact_simple_return) over before)::double precision as mean_before,
         (stddev_samp(exact_simple_return) over before)::double precision as deviation_before,
@@ -160,6 +159,7 @@ bars as not materialized (
     from {{ interval }}_blocks
     window
         weeks_52 as (partition by symbol order by day range between {{ days - 1 }} preceding and current row),
+        year_to_date as (partition by symbol order by day rows {{ window.year - 1 }} preceding),
         before as (partition by symbol order by day rows between {{ window.zscore }} preceding and 1 preceding)
 
 ),
@@ -190,7 +190,6 @@ metrics as (
         full_before,
         mean_before,
         deviation_before,
-        days_before,
         n_year,
         full_year,
         deviation_year,
@@ -230,9 +229,7 @@ select
         when n_before = full_before and deviation_before > 1e-12
             then (simple_return - mean_before) / deviation_before
     end as return_zscore,
-    case
-        when days_before >= {{ days }} and 2 * n_year >= full_year then deviation_year * sqrt(full_year)
-    end as volatility_52w,
+    case when n_year = full_year then deviation_year * sqrt(full_year) end as volatility_52w,
     greatest(head_high, case when block_before < block then high_before end) as high_52w,
     least(head_low, case when block_before < block then low_before end) as low_52w,
     adjusted_close / nullif(highest_adjusted_close, 0) - 1 as drawdown,
