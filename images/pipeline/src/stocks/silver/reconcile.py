@@ -21,8 +21,10 @@ _HALF_DECIMAL = 0.6e-4  # actions are printed with four decimals
 _LINK = 1e-3  # of adjusted close over close from bar to bar
 _GAP = 5  # sessions that agree between two ranges that are told as one
 _MOVE = 0.05
+_LEVEL = 0.7  # log: a doubling
 _CLEARLY = 3.0  # times as far off as the other
-_SHARE = 0.8
+_SHARE = 0.8  # of the days: agrees
+_CHANCE = 0.6  # agrees by chance: a price moves by less than half a per cent on many days
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class Difference(NamedTuple):
     """What two sources tell differently, from one day to another."""
 
     what: str
-    """close, volume, dividend, split, adjustment or bars."""
+    """dates, bars, close, volume, dividend, split or adjustment."""
     first_date: date
     last_date: date
     bars: int
@@ -66,6 +68,8 @@ def reconcile(one: Witness, other: Witness) -> list[Difference]:
     last = min(one.bars["price_date"].max(), other.bars["price_date"].max())  # type: ignore[type-var]
     mine, theirs = (_moves(each.bars).filter(pl.col("price_date").is_between(first, last)) for each in (one, other))
     both = mine.join(theirs, on="price_date", suffix="_other").sort("price_date").with_row_index("place")
+    if shifted := _shifted(both, one, other):
+        return [shifted]
     found = [
         *_missing(one, other, mine, theirs),
         *_ranges(both, "close", _PRICE, one, other),
@@ -93,6 +97,21 @@ def _moves(bars: pl.DataFrame) -> pl.DataFrame:
         told=(close / (close + paid) / split),
         basis=factor.last(),
     )
+
+
+def _shifted(both: pl.DataFrame, one: Witness, other: Witness) -> Difference | None:
+    """Whether the one tells each day's bar as that of the session before, or after, by the other."""
+    closes = both["close"]
+    if (closes / both["close_other"] - 1).abs().gt(_PRICE).mean() < 1 - _SHARE:  # type: ignore[operator]
+        return None
+    for by, words in ((1, "a session later than"), (-1, "a session earlier than")):
+        fits = ((both["close_other"] / closes.shift(by) - 1).abs() <= _PRICE).mean()
+        if isinstance(fits, float) and fits >= _SHARE:
+            off, evidence = _judge_range(both, "close", both, one, other)
+            days = both["price_date"]
+            told = (one.source, f"each bar {words} {one.source}", off, evidence)
+            return Difference("dates", days[0], days[-1], len(both), *told)
+    return None
 
 
 def _missing(one: Witness, other: Witness, mine: pl.DataFrame, theirs: pl.DataFrame) -> Iterator[Difference]:
@@ -145,16 +164,16 @@ def _judge_range(both: pl.DataFrame, what: str, days: pl.DataFrame, one: Witness
             return source, f"its price moves by {size:.3g} (log) at the edge, where the other's goes on"
     if what == "volume" and edges:
         levels = [max(_level_step(both[name], place) for place in edges) for name in ("volume", "volume_other")]
-        if clear := _clearly(levels, one, other):
+        if clear := _clearly(levels, one, other, _LEVEL):
             source, size = clear
             return source, f"its volume changes its level by {size:.3g} (log) at the edge, the other's goes on"
     return "", "neither price moves nor weekly bars nor earlier answers tell which"
 
 
-def _clearly(sizes: Sequence[float], one: Witness, other: Witness) -> tuple[str, float] | None:
+def _clearly(sizes: Sequence[float], one: Witness, other: Witness, at_least: float = _MOVE) -> tuple[str, float] | None:
     """The source whose number is large, and far larger than the other's."""
     larger = max(sizes)
-    if larger < _MOVE or larger < _CLEARLY * min(sizes):
+    if larger < at_least or larger < _CLEARLY * min(sizes):
         return None
     return (one if sizes[0] == larger else other).source, larger
 
@@ -191,7 +210,7 @@ def _by_weeks(what: str, days: pl.DataFrame, one: Witness, other: Witness) -> tu
             weeks.select(((pl.col("week") / pl.col(name) - 1).abs() <= _PRICE).mean()).item()
             for name in (what, f"{what}_other")
         ]
-        if max(fits) >= _SHARE and min(fits) <= 1 - _SHARE:
+        if max(fits) >= _SHARE and min(fits) <= _CHANCE:
             off = one if fits[0] < fits[1] else other
             return off.source, f"the weekly bars of {each.source} agree with the other"
     return None
@@ -208,6 +227,8 @@ def _actions(both: pl.DataFrame, what: str, one: Witness, other: Witness) -> Ite
 
 
 def _judge_action(row: dict[str, float], one: Witness, other: Witness) -> tuple[str, str]:
+    if abs(row["close_other"] / row["close"] - 1) > _PRICE:
+        return "", "the closes of that day differ, too"
     moves = [abs(row["move"]), abs(row["move_other"])]
     if told := _clearly(moves, one, other):
         return told[0], f"its price does not follow: by its action the day's move is {told[1]:.3g} (log)"
