@@ -11,7 +11,7 @@ import psycopg
 
 SERIES = (
     *("NEGATIVE", "CROSSED", "SHORTED", "ACTIONS", "HOLIDAY", "FUTURE", "JUMP", "DROPPED", "MISSING", "MOVED", "SPLIT"),
-    *("STILL", "IDLE", "RESTATED", "STALE", "REJECTS", "ORPHAN"),
+    *("STILL", "IDLE", "RESTATED", "STALE", "REJECTS", "ORPHAN", "ODD", "WEEKLY"),
 )
 # Each series breaks what its line says.
 _SPOILED = """
@@ -41,6 +41,19 @@ insert into silver.restatement values
     ('IBM', 'daily', '2013-02-06 23:00Z', 9, '2000-03-01', '2013-02-05', 0.9, 'good/IBM', 'sample');
 delete from silver.price_bar where symbol = 'STALE' and price_date = '2013-03-01';
 update ops.bronze_object set bars_rejected = 3 where bronze_key = 'copy/REJECTS';
+insert into silver.suspect_bar values
+    ('copy/ODD', 'ODD', 'daily', 'sample', '2012-06-01', 'quiet_gap', 'far', '2013-03-01 23:00Z'),
+    ('older/ODD', 'ODD', 'daily', 'sample', '2012-06-04', 'quiet_gap', 'far', '2013-02-28 23:00Z');
+-- Its close of the second of three weeks, and the volume of the third, are others.
+insert into silver.price_bar
+select symbol, 'weekly', price_date, open * off, high * off, low * off, close * off, adjusted_close * off,
+    volume * case price_date when '2012-06-15' then 50 else 5 end, 0, 1, true, source,
+    'copy/WEEKLY.weekly', observed_at
+from silver.price_bar cross join lateral (select case price_date when '2012-06-08' then 1.01 else 1 end) as told (off)
+where symbol = 'WEEKLY' and interval = 'daily' and price_date in ('2012-06-01', '2012-06-08', '2012-06-15');
+insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
+values ('copy/WEEKLY.weekly', 'WEEKLY', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-01 23:00Z',
+    'loaded', 3);
 insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message)
 values ('torn/IDLE', 'IDLE', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-02 23:00Z', 'refused',
     'two_bases', 'Torn.');
@@ -90,6 +103,8 @@ _RULES = {
     "assert_bar_counts_match_the_calendar": ("warn", 1),
     "assert_latest_answers_have_no_rejects": ("warn", 1),
     "assert_no_series_is_held": ("warn", 1),
+    "assert_no_bar_is_suspect": ("warn", 1),
+    "assert_weekly_agrees_with_daily": ("warn", 2),
     "assert_calendars_know_every_bar": ("warn", 1),
     "assert_calendars_reach_a_year_ahead": ("warn", 1),
 }

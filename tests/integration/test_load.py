@@ -64,8 +64,7 @@ def made(
     series = ParsedSeries(
         bars=pl.DataFrame(bars, schema_overrides={"volume": pl.Int64}),
         rejects=pl.DataFrame(list(rejects), schema=["price_date", "rule", "reason", "raw"], orient="row"),
-        refused=refused,
-        rule=rule if refused else "",
+        faults={rule: refused} if refused else {},
     )
     return Load(key, interval, series)
 
@@ -83,8 +82,8 @@ def warehouse(database: Warehouse) -> Warehouse:
     """An empty one, in place of the database of its own that other tests get."""
     with database.connect(Role.OWNER) as connection:
         connection.execute(
-            "truncate silver.price_bar, silver.rejected_bar, silver.restatement, silver.company, ops.bronze_object,"
-            " ops.source_series"
+            "truncate silver.price_bar, silver.rejected_bar, silver.suspect_bar, silver.restatement, silver.company,"
+            " ops.bronze_object, ops.source_series"
         )
     return database
 
@@ -561,14 +560,19 @@ class TestCompany:
         )
 
     def names(self, connection: Connection) -> list[tuple[Any, ...]]:
-        return connection.execute("select symbol, company_name, sector from silver.company").fetchall()
+        return connection.execute(
+            "select symbol, company_name, sector from silver.company order by observed_at"
+        ).fetchall()
 
-    def test_newest_attributes_are_kept(self, connection: Connection) -> None:
+    def test_every_answer_is_kept_with_the_time_when_it_was_given(self, connection: Connection) -> None:
         load_company(connection, Company(self.key(1), {"company_name": "Business Machines", "sector": None}))
         load_company(connection, Company(self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"}))
-        assert self.names(connection) == [("IBM", "Business Machines", None)]
         load_company(connection, Company(self.key(2), {"company_name": "IBM", "sector": "Technology"}))
-        assert self.names(connection) == [("IBM", "IBM", "Technology")]
+        assert self.names(connection) == [
+            ("IBM", "Computing-Tabulating", "Old"),
+            ("IBM", "Business Machines", None),
+            ("IBM", "IBM", "Technology"),
+        ]
 
     def test_object_is_loaded_once_and_is_no_series(self, connection: Connection) -> None:
         key = self.key(0)

@@ -60,6 +60,8 @@ class Provider(httpx.BaseTransport):
 class Budget:
     """Counts; gives its waits one after the other, and is spent when there are none left."""
 
+    per_minute = None
+
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
         self.acquired = 0

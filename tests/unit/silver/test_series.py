@@ -37,7 +37,12 @@ def daily_rows(
 ) -> Rows:
     """A series without fault, oldest first, as the provider adjusts it: actions are (dividend, split) by place."""
     actions = actions or {}
-    closes = [round(price + place % 7 - 3 * (place % 3), 2) for place in range(count)]
+    closes, paid, shares = list[float](), 0.0, 1.0
+    for place in range(count):  # the price follows each action
+        dividend, split = actions.get(place, (0.0, 1.0))
+        shares *= split
+        paid += dividend * shares
+        closes.append(max(round((price + place % 7 - 3 * (place % 3) - paid) / shares, 2), 0.01))
     factors = [1.0] * count
     for place in range(count - 1, 0, -1):
         dividend, split = actions.get(place, (0.0, 1.0))
@@ -46,9 +51,9 @@ def daily_rows(
         (
             DAYS[place].isoformat(),
             {
-                "1. open": f"{closes[place] + 0.5:.4f}",
-                "2. high": f"{closes[place] + 1:.4f}",
-                "3. low": f"{closes[place] - 1:.4f}",
+                "1. open": f"{closes[place] * 1.005:.4f}",
+                "2. high": f"{closes[place] * 1.01:.4f}",
+                "3. low": f"{closes[place] * 0.99:.4f}",
                 "4. close": f"{closes[place]:.4f}",
                 "5. adjusted close": f"{closes[place] * factors[place]:.{decimals}f}",
                 "6. volume": str(1_000_000 + place),
@@ -112,6 +117,16 @@ def rescaled(rows: Rows, places: range, factor: float) -> Rows:
     """The rows with some adjusted closes on another basis."""
     for place in places:
         rows = changed(rows, place, adjusted_close=str(float(rows[place][1]["5. adjusted close"]) * factor))
+    return rows
+
+
+def repriced(rows: Rows, places: range, factor: float) -> Rows:
+    """The rows with all prices of some bars multiplied."""
+    for place in places:
+        told = {label: rows[place][1][label] for label in rows[place][1] if label[0] in "12345"}
+        day, row = rows[place]
+        prices = {label: f"{float(text) * factor:.4f}" for label, text in told.items()}
+        rows = [*rows[:place], (day, {**row, **prices}), *rows[place + 1 :]]
     return rows
 
 
@@ -227,6 +242,8 @@ EXAMPLES: list[Example] = [
     ("open_outside_range", changed(daily_rows(), ROW, open="50")),
     ("close_outside_range", changed(daily_rows(), ROW, close="150")),
     ("close_outside_range", changed(daily_rows(), ROW, close="50")),
+    ("range_too_wide", changed(daily_rows(), ROW, high="1000")),
+    ("range_too_wide", changed(daily_rows(), ROW, low="10")),
     ("volume_negative", changed(daily_rows(), ROW, volume="-1")),
     *(
         ("volume_not_an_integer", changed(daily_rows(), ROW, volume=volume))
@@ -239,6 +256,8 @@ EXAMPLES: list[Example] = [
     ("not_a_session", redated(daily_rows(), ROW, "2024-06-29")),
     ("not_a_session", redated(daily_rows(), ROW, "2024-02-19")),
     ("factor_discontinuity", rescaled(daily_rows(), range(ROW, ROW + 1), 1.00001)),
+    ("price_spike", repriced(daily_rows(), range(ROW, ROW + 1), 100)),
+    ("price_spike", repriced(daily_rows(), range(ROW, ROW + 1), 0.01)),
 ]
 
 
@@ -320,11 +339,6 @@ def test_a_week_told_by_a_day_after_its_sessions_is_dated_by_the_last_of_them(to
     twice = parse(weekly_rows(date(2024, 3, 28), told), WEEKLY)
     assert twice.rejects.select("price_date", "rule").rows() == [("2024-03-28", "duplicate_week")]
     assert twice.bars["price_date"].to_list() == [date(2024, 3, 28)]
-
-
-def test_weekly_bars_are_not_asked_for_continuity():
-    rows = weekly_rows(date(2024, 1, 5), date(2024, 1, 12), date(2024, 1, 19), date(2024, 1, 26))
-    assert parse(changed(rows, 1, adjusted_close="1"), WEEKLY).rejects.is_empty()
 
 
 def test_every_rule_has_an_example_and_a_meaning():

@@ -50,7 +50,7 @@ app = typer.Typer(
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Whole pipeline": (run_command(), replay_command()),
     "Steps": tuple(map(command_of, (*STEPS, REPORT))),
-    "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status, warehouse.accept),
+    "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status, warehouse.accept, warehouse.reconcile),
     "Try and check": (doctor.doctor, sample_api.sample_api),
 }
 for panel, commands in _PANELS.items():

@@ -14,7 +14,7 @@ import typer
 
 from stocks.cli.options import AsJson, AsText, InCluster
 from stocks.cli.running import open_warehouse, reporting
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, DataError
 from stocks.settings import load_settings
 from stocks.steps import Login
 
@@ -61,6 +61,29 @@ def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = 
 
     with reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
         show_status(report, settings, warehouse)
+
+
+def reconcile(
+    symbol: Annotated[str, typer.Argument(help="Whose daily bars two sources or more have told.")],
+    output: AsText = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what the sources last said of a symbol, held or not, and say which one is off; 65 where they differ."""
+    from stocks.bronze import open_bronze
+    from stocks.universe import parse_symbols
+    from stocks.warehouse.reconcile import compare_sources
+
+    [name] = parse_symbols(symbol) or [""]
+    with reporting(output, as_json) as (report, settings):
+        with open_warehouse(settings, Login.READER) as warehouse:
+            found = compare_sources(open_bronze(settings), warehouse, name)
+        for (one, other), differences in found.items():
+            columns = ["what", "first_date", "last_date", "bars", one, other, "off", "evidence"]
+            rows = [(*told[:6], told.off or "can't be told", told.evidence) for told in differences]
+            report.rows("difference", columns, rows, title=f"{name}: {one} beside {other}")
+            report.say(f"{name}: {one} and {other} " + (f"differ in {len(rows)} ways." if rows else "agree."))
+    if any(found.values()):
+        raise typer.Exit(DataError.exit_code)
 
 
 def accept(

@@ -41,6 +41,10 @@ _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
 
 LONGEST_ANSWER = timedelta(minutes=5)
 """How long an answer may take from its first byte to its last."""
+_SLOW_ANSWER = 5.0
+"""Seconds that a long series takes on a slow day: so long a request is under way."""
+_AT_ONCE_AT_MOST = 32
+"""Each holds an answer in memory, and a connection."""
 QUARANTINED = 2**20
 """Bytes that are kept of an answer beyond a limit."""
 
@@ -137,6 +141,12 @@ class Source:
     def latest(self) -> datetime:
         """The latest moment at which an answer can have been given (aware). The sample's day may go back at will."""
         return max(self._clock(), self.now())
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be under way: as many as the budget lets begin while an answer is waited for."""
+        per_minute = self._budget.per_minute
+        return 1 if per_minute is None else min(max(round(per_minute / 60 * _SLOW_ANSWER), 1), _AT_ONCE_AT_MOST)
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""

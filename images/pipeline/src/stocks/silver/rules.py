@@ -17,6 +17,8 @@ WITHIN = 1e-6
 """Relative tolerance where two prices should agree."""
 _MOST_SHARES = 1e18  # a week of such days is a bigint still
 _FARTHEST = 1e15  # from one: quotients, and products of a few such numbers, are still doubles
+_CENT = 0.01
+_WIDEST = 8  # a price ten times off is, of the farther of open and close, a little less
 _NUMBERS = (*PRICES, "dividend_amount", "split_coefficient")
 
 
@@ -126,6 +128,19 @@ ROW_RULES = (
     _outside("open"),
     _outside("close"),
     RowRule(
+        name="range_too_wide",
+        meaning="The high is more than eight times open and close, or the low less than an eighth of both.",
+        # Below a cent the smallest step of a price is too large a part of it.
+        broken=lambda _: (
+            (pl.min_horizontal("open", "close") >= _CENT)
+            & (
+                (pl.col("high") > _WIDEST * pl.max_horizontal("open", "close"))
+                | (pl.col("low") < pl.min_horizontal("open", "close") / _WIDEST)
+            )
+        ),
+        reason=pl.format("{} to {}, with open {} and close {}", "low", "high", "open", "close"),
+    ),
+    RowRule(
         name="volume_negative",
         meaning="The volume is negative.",
         broken=lambda _: pl.col("volume") < 0,
@@ -166,31 +181,61 @@ ROW_RULES = (
 
 DUPLICATE_WEEK = "duplicate_week"
 FACTOR_DISCONTINUITY = "factor_discontinuity"
+PRICE_SPIKE = "price_spike"
 
 RULES: dict[str, str] = {rule.name: rule.meaning for rule in ROW_RULES} | {
     DUPLICATE_WEEK: "A later bar of the same ISO week is there: this one told of a part of the week.",
     FACTOR_DISCONTINUITY: (
         "Adjusted close over close moves, from one bar to the next, by what no dividend and no split tells."
     ),
+    PRICE_SPIKE: "The close is more than twenty times off from both sides, for five bars at most.",
 }
-"""Every rule's name and meaning; the last two look at bars that kept all the others."""
+"""Every rule's name and meaning; the last three look at bars that kept all the others."""
 
 
 NOT_A_SERIES = "not_a_series"
 TWO_BASES = "two_bases"
 TOO_MANY_REJECTS = "too_many_rejects"
+ACTION_NOT_IN_PRICE = "action_not_in_price"
+PRICE_JUMP = "price_jump"
+UNTOLD_SPLIT = "untold_split"
 BARS_MISSING = "bars_missing"
+CLOSES_REWRITTEN = "closes_rewritten"
+VOLUMES_REWRITTEN = "volumes_rewritten"
+BASIS_REVISED = "basis_revised"
+ACTIONS_WITHDRAWN = "actions_withdrawn"
 
 ANSWER_RULES: dict[str, str] = {
     NOT_A_SERIES: "The answer holds no series of the symbol, or none of its rows can be used.",
     TWO_BASES: "The level of the adjusted closes shifts, and no dividend and no split tells why.",
     TOO_MANY_REJECTS: "More than five rows, and more than one in ten, break a rule.",
+    ACTION_NOT_IN_PRICE: "A split or a dividend is told that the close as traded does not follow.",
+    PRICE_JUMP: "The close as traded is more than twenty times, or less than a twentieth of, the one before, for good.",
+    UNTOLD_SPLIT: "The close as traded moves as by a split, on a day of ordinary range and traded value; none is told.",
     BARS_MISSING: "More than five of the final bars told before are not in it, and more than one in a hundred.",
+    CLOSES_REWRITTEN: "More than five final bars have another close as traded than was told before.",
+    VOLUMES_REWRITTEN: "More than five final bars have twice the volume that was told before, or half of it.",
+    BASIS_REVISED: "All adjusted closes are by a factor off from those told before, and no action tells why.",
+    ACTIONS_WITHDRAWN: "A split that was told before, or more than five dividends, are told no more.",
 }
-"""What a whole answer must hold to. One that breaks a rule is refused: the series is held as it was."""
+"""What a whole answer must hold to; from BARS_MISSING on, beside the bars that silver holds.
+One that breaks a rule is refused: the series is held as it was."""
 
-ACCEPTABLE = frozenset({TOO_MANY_REJECTS, BARS_MISSING})
-"""Those that a person may accept: the bars that such an answer has are right by all other rules."""
+ACCEPTABLE = frozenset(ANSWER_RULES) - {NOT_A_SERIES, TWO_BASES}
+"""Those that a person may accept: the bars of such an answer can be right."""
+
+QUIET_GAP = "quiet_gap"
+VOLUME_LEVEL = "volume_level"
+CLOSE_REVISED = "close_revised"
+DIVIDEND_REVISED = "dividend_revised"
+
+SUSPECT_RULES: dict[str, str] = {
+    QUIET_GAP: "Open and close are far from the close before, on a day of ordinary range and traded value; no action.",
+    VOLUME_LEVEL: "From this day on ten volumes are all less than a fifth, or more than five times, of the ten before.",
+    CLOSE_REVISED: "The close as traded is another one than was told before; so are five more at most.",
+    DIVIDEND_REVISED: "A dividend that was told before is another one now, or none.",
+}
+"""What is odd of a bar, but can be right: it is applied, and gold warns."""
 
 
 def broken_rule(setting: Setting) -> pl.Expr:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -10,11 +11,13 @@ import polars as pl
 from stocks.errors import MalformedPayload
 from stocks.providers.frame import FIELDS, Decoded
 from stocks.providers.provider import Adjustment, Interval
-from stocks.silver.adjustment import Continuity, check_continuity
+from stocks.silver.adjustment import check_continuity
+from stocks.silver.moves import Moves, check_moves
 from stocks.silver.rules import (
     DUPLICATE_WEEK,
     FACTOR_DISCONTINUITY,
     NOT_A_SERIES,
+    PRICE_SPIKE,
     TOO_MANY_REJECTS,
     TWO_BASES,
     Setting,
@@ -25,6 +28,7 @@ from stocks.silver.rules import (
 from stocks.trading_calendar import TradingCalendar
 
 _REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
+_SUSPECTS = {"price_date": pl.Date, "rule": pl.String, "reason": pl.String}
 
 # More rejects than both, and it is the payload that is wrong, not some of its bars.
 _REJECTS_AT_MOST = 5
@@ -38,18 +42,24 @@ class ParsedSeries:
     bars: pl.DataFrame
     """price_date Date; open, high, low, close, adjusted_close Float64; volume Int64; dividend_amount,
     split_coefficient Float64; is_final Boolean. By price_date, which is unique. A weekly bar is dated by a session,
-    and a reverse split's coefficient is 1/n where the prices tell which n was printed (0.0667: 1/15)."""
+    and has the split coefficient that its prices tell, where the answer tells none; a reverse split's is 1/n where the
+    prices tell which n was printed (0.0667: 1/15)."""
     rejects: pl.DataFrame
     """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
-    refused: str
-    """Why the payload must not be applied, as a sentence; empty where it may."""
-    rule: str = ""
-    """Which of `rules.ANSWER_RULES` it breaks then."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """Why the payload must not be applied, a sentence by rule of `rules.ANSWER_RULES`; empty where it may."""
+    suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_SUSPECTS))
+    """price_date Date; rule (of `rules.SUSPECT_RULES`), reason: bars that are odd, but can be right."""
+
+    @property
+    def refused(self) -> str:
+        """The first fault's sentence; empty where there is none."""
+        return next(iter(self.faults.values()), "")
 
     @classmethod
     def refusal(cls, why: str) -> ParsedSeries:
         """A payload that gives no bars at all."""
-        return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), refused=why, rule=NOT_A_SERIES)
+        return cls(bars=pl.DataFrame(), rejects=pl.DataFrame(schema=_REJECTS), faults={NOT_A_SERIES: why})
 
 
 def judge_series(
@@ -84,13 +94,17 @@ def judge_series(
     ).with_columns(rule=broken_rule(setting))
     broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
     candidates = judged.filter(pl.col("rule").is_null()).sort("told_date")
-    shift = ""
     if weekly:
-        unfit = _partial_weeks(candidates)
-    else:
-        found = check_continuity(candidates, _blind(judged, calendar), adjustment)
-        unfit, shift = _discontinuities(candidates, found), found.shift
-        candidates = candidates.with_columns(split_coefficient=found.splits)
+        partial = _partial_weeks(candidates)
+        broken = pl.concat([broken, partial])
+        candidates = candidates.join(partial, on="row", how="anti", maintain_order="left")
+    blind = _blind_weeks(candidates, calendar) if weekly else _blind(judged, calendar)
+    found = check_continuity(candidates, blind, adjustment, weekly=weekly)
+    candidates = candidates.with_columns(split_coefficient=found.splits)
+    moves = Moves() if weekly else check_moves(candidates, blind)
+    off = {place: (PRICE_SPIKE, why) for place, why in moves.spikes.items()}
+    off |= {place: (FACTOR_DISCONTINUITY, why) for place, why in found.faults.items()}
+    unfit = _unfit(candidates, off)
     rejected = pl.concat([broken, unfit]).sort("row")
     bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
         "price_date",
@@ -99,8 +113,12 @@ def judge_series(
         *FIELDS[6:],
         is_final=(_final_week if weekly else _final_day)(observed_at, calendar),
     )
-    rule, refused = _refusal(shift, bars=len(bars), rejects=len(rejected))
-    return ParsedSeries(bars=bars, rejects=_with_raw(rejected, decoded), refused=refused, rule=rule)
+    return ParsedSeries(
+        bars=bars,
+        rejects=_with_raw(rejected, decoded),
+        faults=_faults(found.shift, bars=len(bars), rejects=len(rejected)) | moves.faults,
+        suspects=_suspects(candidates, moves),
+    )
 
 
 def _date(text: pl.Expr) -> pl.Expr:
@@ -174,14 +192,27 @@ def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
     )
 
 
-def _discontinuities(bars: pl.DataFrame, found: Continuity) -> pl.DataFrame:
-    """The bars whose adjustment doesn't fit: row, rule, reason."""
-    faults = pl.DataFrame(
-        {"place": list(found.faults), "reason": list(found.faults.values())},
-        schema={"place": pl.Int64, "reason": pl.String},
+def _blind_weeks(bars: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+    """For each weekly bar by date, whether between its week and that of the bar before is a session."""
+    monday = pl.col("price_date").dt.truncate("1w")
+    next_monday = monday.shift(1).dt.offset_by("1w")
+    sessions = pl.business_day_count(next_monday, monday, holidays=calendar.holidays)
+    return bars.select((sessions > 0).fill_null(value=False)).to_series()
+
+
+def _unfit(bars: pl.DataFrame, off: Mapping[int, tuple[str, str]]) -> pl.DataFrame:
+    """The bars that don't fit to those beside them, from rule and reason by place: row, rule, reason."""
+    rules, reasons = ([told[part] for told in off.values()] for part in (0, 1))
+    places = pl.Series(list(off), dtype=pl.Int64)
+    return pl.DataFrame(
+        {"row": bars["row"].gather(places), "rule": rules, "reason": reasons},
+        schema_overrides={"rule": pl.String, "reason": pl.String},
     )
-    rows = bars["row"].gather(faults["place"])
-    return faults.select(rows, rule=pl.lit(FACTOR_DISCONTINUITY), reason="reason")
+
+
+def _suspects(bars: pl.DataFrame, moves: Moves) -> pl.DataFrame:
+    rows = [(bars["price_date"][place], rule, reason) for place, rule, reason in moves.suspects]
+    return pl.DataFrame(rows, schema=_SUSPECTS, orient="row").sort("price_date")
 
 
 def _with_raw(rejected: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
@@ -192,10 +223,9 @@ def _with_raw(rejected: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     )
 
 
-def _refusal(shift: str, *, bars: int, rejects: int) -> tuple[str, str]:
-    """The rule that the answer as a whole breaks, and why; empty where it breaks none."""
-    if shift:
-        return TWO_BASES, f"The series is on two bases: {shift}."
+def _faults(shift: str, *, bars: int, rejects: int) -> dict[str, str]:
+    """What is wrong with the answer as a whole, by rule."""
+    found = {TWO_BASES: f"The series is on two bases: {shift}."} if shift else {}
     if not bars or rejects > max(_REJECTS_AT_MOST, _REJECTED_SHARE_AT_MOST * (bars + rejects)):
-        return TOO_MANY_REJECTS if bars else NOT_A_SERIES, f"{rejects} of {bars + rejects} rows break a rule."
-    return "", ""
+        found[TOO_MANY_REJECTS if bars else NOT_A_SERIES] = f"{rejects} of {bars + rejects} rows break a rule."
+    return found

@@ -6,8 +6,9 @@ series never holds bars of two bases. A load that is killed leaves nothing behin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields
+from datetime import date
 from typing import Any, LiteralString, NamedTuple
 
 import polars as pl
@@ -16,8 +17,9 @@ from psycopg import sql
 from stocks.bronze import ObjectKey
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
-from stocks.silver.rules import BARS_MISSING, DUPLICATE_WEEK, WITHIN
+from stocks.silver.rules import DUPLICATE_WEEK
 from stocks.warehouse.connection import Connection
+from stocks.warehouse.held import compare
 
 
 class Load(NamedTuple):
@@ -48,26 +50,6 @@ create temporary table if not exists incoming (
 _COPY: LiteralString = """
 copy incoming (price_date, open, high, low, close, adjusted_close, volume, dividend_amount, split_coefficient,
                is_final) from stdin (format csv)
-"""
-
-_HELD: LiteralString = """
-select
-    count(*) filter (where held.is_final),
-    count(*) filter (where lacking),
-    min(price_date) filter (where lacking),
-    max(price_date) filter (where lacking),
-    coalesce(bool_or(abs(new_factor / factor - 1) > %(within)s), false)
-from (
-    select
-        price_date,
-        bar.is_final,
-        bar.is_final and incoming is null and to_char(price_date, 'YYYY-MM-DD') <> all(%(rejected)s) as lacking,
-        bar.adjusted_close / bar.close as factor,
-        incoming.adjusted_close / incoming.close as new_factor
-    from silver.price_bar as bar
-    left join incoming using (price_date)
-    where bar.symbol = %(symbol)s and bar.interval = %(interval)s and bar.source = %(source)s
-) as held
 """
 
 # A row that the answer has, but which breaks a rule, leaves the bar as it was told before, unless that is of another
@@ -122,13 +104,10 @@ select
 from written
 """
 
-# An answer that lacks more of the final bars than both is suspect itself, and is not applied.
-_LACKS_AT_MOST = 5
-_LACKING_SHARE_AT_MOST = 0.01
-
 _FORGET: tuple[LiteralString, ...] = (
     "delete from silver.price_bar where symbol = %s",
     "delete from silver.rejected_bar where symbol = %s",
+    "delete from silver.suspect_bar where symbol = %s",
     "delete from silver.restatement where symbol = %s",
     "delete from ops.bronze_object where symbol = %s and interval is not null",
 )
@@ -206,14 +185,13 @@ def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCo
 
 
 def load_company(connection: Connection, one: Company) -> None:
-    """Writes the attributes of an OVERVIEW answer, unless a newer one was written before."""
+    """Writes the attributes of an OVERVIEW answer, beside those of others."""
     key = one.key
     values = {**one.attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
     statement = sql.SQL(
         """
-        insert into silver.company as company (symbol, {columns}) values (%(symbol)s, {values})
-        on conflict (symbol) do update set ({columns}) = row ({excluded})
-        where company.observed_at <= excluded.observed_at
+        insert into silver.company (symbol, {columns}) values (%(symbol)s, {values})
+        on conflict (symbol, observed_at) do update set ({columns}) = row ({excluded})
         """
     ).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, values)),
@@ -256,8 +234,7 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
     accepted = {
         rule for (rule,) in connection.execute("select rule from ops.accepted_fault where bronze_key = %s", [str(key)])
     }
-    if one.series.refused and one.series.rule not in accepted:
-        _record(connection, key, one.interval, "refused", one.series.refused, counts, rule=one.series.rule)
+    if _is_refused(connection, one, one.series.faults, accepted, counts):
         return counts
     newer = connection.execute(
         """
@@ -283,13 +260,11 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         "bronze_key": str(key),
         "observed_at": key.observed_at,
         "rejected": told.to_list(),
-        "within": WITHIN,
     }
-    held, lacking, first, last, values["rebased"] = _one_row(connection, _HELD, values)
-    if lacking > max(_LACKS_AT_MOST, _LACKING_SHARE_AT_MOST * held) and BARS_MISSING not in accepted:
-        message = f"It lacks {lacking:,} of the {held:,} final bars told before, from {first} to {last}."
-        _record(connection, key, one.interval, "refused", message, counts, rule=BARS_MISSING)
+    compared = compare(connection, key.symbol, one.interval, key.source, told.to_list())
+    if _is_refused(connection, one, compared.faults, accepted, counts):
         return counts
+    values["rebased"] = compared.rebased
     counts.withdrawn, final, *withdrawn = _one_row(connection, _WITHDRAW, values)
     counts.inserted, counts.restated, counts.replaced, *restated, factor = _one_row(connection, _UPSERT, values)
     counts.unchanged = one.series.bars.height - counts.inserted - counts.restated - counts.replaced
@@ -316,8 +291,19 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
                 str(key),
             ],
         )
+    _record_suspects(connection, one, [*one.series.suspects.iter_rows(), *compared.suspects])
     _record(connection, key, one.interval, "loaded", "", counts)
     return counts
+
+
+def _is_refused(
+    connection: Connection, one: Load, faults: Mapping[str, str], accepted: Collection[str], counts: LoadCounts
+) -> bool:
+    """Whether an answer has a fault that nobody accepted; the first such rule is what it is held by."""
+    left = {rule: why for rule, why in faults.items() if rule not in accepted}
+    if left:
+        _record(connection, one.key, one.interval, "refused", " ".join(left.values()), counts, rule=next(iter(left)))
+    return bool(left)
 
 
 def _one_row(connection: Connection, statement: LiteralString, values: dict[str, object]) -> tuple[Any, ...]:
@@ -340,6 +326,21 @@ def _record_rejects(connection: Connection, one: Load) -> None:
                 for day, rule, reason, raw in one.series.rejects.select(
                     "price_date", "rule", "reason", "raw"
                 ).iter_rows()
+            ],
+        )
+
+
+def _record_suspects(connection: Connection, one: Load, suspects: Iterable[tuple[date, str, str]]) -> None:
+    key = one.key
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into silver.suspect_bar (bronze_key, symbol, interval, source, price_date, rule, reason, observed_at)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                (str(key), key.symbol, one.interval, key.source, day, rule, reason, key.observed_at)
+                for day, rule, reason in suspects
             ],
         )
 

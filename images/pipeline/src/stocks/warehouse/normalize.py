@@ -43,7 +43,7 @@ def normalize(
             own = LoadCounts()
             held, overviews = bronze.objects(symbol), bronze.objects(symbol, area="reference")
             keys, faults = pending(connection, held), _Faults()
-            for one in _read(_parse, bronze, held, keys, faults):
+            for one in _read(parse, bronze, held, keys, faults):
                 own.add(load(connection, one))
             for company in _read(_company, bronze, overviews, pending(connection, overviews), faults):
                 load_company(connection, company)
@@ -82,7 +82,7 @@ def replay(
                 # Apart: what is wrong with the company leaves its prices alone.
                 faults = _Faults()
                 with connection.transaction():
-                    counts = reload(connection, symbol, _read(_parse, bronze, keys, keys, faults))
+                    counts = reload(connection, symbol, _read(parse, bronze, keys, keys, faults))
                     faults.check()
                 outcome.counts.add(counts)
                 with connection.transaction():
@@ -150,7 +150,12 @@ def _note_refusal(connection: Connection, symbol: str, sources: Collection[str],
         outcome.errors.setdefault(symbol, error)
 
 
-def _parse(bronze: Bronze, key: ObjectKey) -> Load:
+def parse(bronze: Bronze, key: ObjectKey) -> Load:
+    """What silver says of an answer in bronze.
+
+    Raises:
+        DataError: It can't be read, or is none that holds bars.
+    """
     provider = provider_of(key.source)
     endpoint = provider.endpoint(key.endpoint)
     if endpoint.interval is None:

@@ -1,0 +1,225 @@
+"""Whether a daily series' prices move as prices do, and as its actions tell.
+
+Adjusted closes may agree with a wrong action as well as with a right one: then only the prices as traded can tell. By
+what a bar's split S and dividend D say, the close C should be near (P / S - D), with the close P before. The rest,
+
+    move = ln(S (C + D) / P)
+
+is what the market did that day. It is measured by the size of the sixty moves before. Real crashes open far off,
+too, but not in silence: their day's range is wide, and more money changes hands. Prices under a cent are not judged:
+there the smallest step is a doubling.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from stocks.silver.rules import ACTION_NOT_IN_PRICE, PRICE_JUMP, QUIET_GAP, UNTOLD_SPLIT, VOLUME_LEVEL
+
+_CENT = 0.01
+_FAR = math.log(20)  # pence for pounds is ln 100
+_SPIKE_AT_MOST = 5  # bars
+
+_BEFORE = 60  # bars by which a move is measured
+_BEFORE_AT_LEAST = 10
+_UNKNOWN_SIZE = 0.03  # of a day's move, where too few bars are before it
+_SMALLEST_SIZE = 0.005
+_UNLIKELY = 10  # sizes
+_GAP = 0.15  # a fall by 14 %, a rise by 16 %
+_SHARE_OF_ACTION = 0.7  # as much of what an action tells did not happen
+_GREAT = 0.4  # a fall by a third; greater moves on the day of an action are not believed whatever the action is
+
+_QUIET_RANGE = 2.5  # times the usual; when Apple's price fell by half it was 2.4,
+_QUIET_VALUE = 3.0  # and this 12.5: no gap like it in the sample's real prices was below 3.6
+_SPLITS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20)
+_SPLIT_WITHIN = 0.05
+
+_LEVEL = 10  # bars on each side of a step in volume
+_LEVEL_APART = 5.0  # the least of the one side over the most of the other
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moves:
+    """What the prices say."""
+
+    spikes: dict[int, str] = field(default_factory=dict)
+    """Why a bar is to be rejected, by its place in the series."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why the series can't be right, by rule of `rules.ANSWER_RULES`."""
+    suspects: list[tuple[int, str, str]] = field(default_factory=list)
+    """Place, rule of `rules.SUSPECT_RULES` and reason of bars that are odd, but can be right."""
+
+
+def check_moves(bars: pl.DataFrame, blind: pl.Series) -> Moves:
+    """Judges every move from bar to bar.
+
+    Args:
+        bars: price_date, open, high, low, close, volume, dividend_amount and split_coefficient, by date.
+        blind: Boolean, for each bar: between it and the bar before is a session that may have had an action.
+    """
+    moves = _measured(bars, blind)
+    spikes, jumps = _spikes(moves)
+    suspects: list[tuple[int, str, str]] = []
+    found: dict[str, list[str]] = {rule: [] for rule in (ACTION_NOT_IN_PRICE, PRICE_JUMP, UNTOLD_SPLIT)}
+    for row in moves.filter("is_contradicted").iter_rows(named=True):
+        if row["place"] not in spikes:
+            found[ACTION_NOT_IN_PRICE].append(_tell_action(row))
+    for place in jumps:
+        row = moves.row(place, named=True)
+        if not row["is_contradicted"]:
+            found[PRICE_JUMP].append(f"{_tell_move(row)}, and no split tells why")
+    for row in moves.filter("is_quiet_gap").iter_rows(named=True):
+        place = row["place"]
+        if place in jumps or place in spikes or place - 1 in spikes:
+            continue
+        if (split := _split(row["move"])) and not _is_undone(moves, place):
+            found[UNTOLD_SPLIT].append(f"{_tell_move(row)}, on a quiet day: a split of {split} that is not told")
+        else:
+            suspects.append((place, QUIET_GAP, f"{_tell_move(row)}, on a day of ordinary range and traded value"))
+    suspects += [(place, VOLUME_LEVEL, why) for place, why in _volume_steps(bars)]
+    return Moves(
+        spikes=spikes,
+        faults={rule: _first_of(reasons) for rule, reasons in found.items() if reasons},
+        suspects=suspects,
+    )
+
+
+def _measured(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
+    """The bars, each with its `place`, the close `before`, its `move`, and what is odd of it.
+
+    That is `is_far`, `is_contradicted` (by an action) and `is_quiet_gap`, Boolean.
+    """
+    close, split, paid = pl.col("close"), pl.col("split_coefficient"), pl.col("dividend_amount")
+    move, gap, size = pl.col("move"), pl.col("gap"), pl.col("size")
+    told = split.log().abs() + (paid * split / pl.col("before")).log1p()
+    unlikely = _UNLIKELY * size
+    against_action = pl.max_horizontal(unlikely, pl.min_horizontal(pl.lit(_GREAT), _SHARE_OF_ACTION * told))
+    range_, value = (pl.col("high") / pl.col("low")).log(), close * pl.col("volume")
+    return (
+        bars.with_row_index("place")
+        .with_columns(before=close.shift(1))
+        .with_columns(
+            move=(split * (close + paid) / pl.col("before")).log(),
+            gap=(split * (pl.col("open") + paid) / pl.col("before")).log(),
+            judged=~blind & (pl.min_horizontal(close, "before") >= _CENT),
+        )
+        .with_columns(
+            size=pl.max_horizontal(
+                1.2 * move.abs().rolling_mean(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1).fill_null(_UNKNOWN_SIZE),
+                pl.lit(_SMALLEST_SIZE),
+            ),
+            usual_range=range_.rolling_mean(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1),
+            usual_value=value.rolling_median(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1),
+        )
+        .with_columns(
+            is_far=(pl.col("judged") & (move.abs() > _FAR)).fill_null(value=False),
+            # A split may be too large or too small, a dividend too large alone: a fall with one is a fall.
+            is_contradicted=(
+                pl.col("judged")
+                & ((split != 1) | (paid > 0))
+                & (move.abs() > against_action)
+                & (gap * move.sign() > against_action / 2)
+                & ((split != 1) | (move > 0))
+            ).fill_null(value=False),
+            is_quiet_gap=(
+                pl.col("judged")
+                & (split == 1)
+                & (paid == 0)
+                & (gap.abs() > pl.max_horizontal(unlikely, pl.lit(_GAP)))
+                & (move * gap.sign() > gap.abs() / 2)
+                & (range_ < _QUIET_RANGE * pl.col("usual_range"))
+                & (value < _QUIET_VALUE * pl.col("usual_value"))
+            ).fill_null(value=False),
+        )
+    )
+
+
+def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
+    """Bars that are far off from both sides, which agree without them; and where the price stays far off."""
+    far = moves["is_far"].arg_true().to_list()
+    spikes: dict[int, str] = {}
+    jumps = []
+    back_until = -1
+    for place in far:
+        if place <= back_until:
+            continue
+        for after in (each for each in far if place < each <= place + _SPIKE_AT_MOST):
+            if abs(float(moves["move"].slice(place, after - place + 1).sum())) < _FAR / 2:
+                why = f"{_tell_move(moves.row(place, named=True))}, and goes back"
+                spikes |= dict.fromkeys(range(place, after), why)
+                back_until = after
+                break
+        else:
+            jumps.append(place)
+    return spikes, jumps
+
+
+def _is_undone(moves: pl.DataFrame, place: int) -> bool:
+    """Whether the price is again where it was soon after, or was there shortly before."""
+    move, first = moves["move"], max(place - _SPIKE_AT_MOST, 1)
+    ahead = move.slice(place, _SPIKE_AT_MOST + 1).cum_sum()
+    back = move.slice(first, place - first + 1).reverse().cum_sum()
+    return bool((pl.concat([ahead, back]).abs() < abs(move[place]) / 3).any())
+
+
+def _split(move: float) -> str:
+    """The split that a move looks like; empty where it looks like none. Below 2:1 too many moves do."""
+    ratio = math.exp(abs(move))
+    for split in _SPLITS:
+        if abs(ratio / split - 1) <= _SPLIT_WITHIN:
+            return f"{split}:1" if move < 0 else f"1:{split}"
+    return ""
+
+
+def _volume_steps(bars: pl.DataFrame) -> list[tuple[int, str]]:
+    """Where the volume changes its level from a day on: every one of ten days far below or above every one of ten."""
+    # On one share basis: a split changes the number of shares.
+    volume = bars["volume"].cast(pl.Float64) / bars["split_coefficient"].cum_prod()
+    if len(volume) < 2 * _LEVEL:
+        return []
+    low, high = volume.rolling_min(_LEVEL), volume.rolling_max(_LEVEL)
+    sides = pl.DataFrame(
+        {
+            "low": low.shift(1),
+            "high": high.shift(1),
+            "low_after": low.shift(1 - _LEVEL),
+            "high_after": high.shift(1 - _LEVEL),
+        }
+    )
+    fall = (pl.col("low") > _LEVEL_APART * pl.col("high_after")) & (pl.col("high_after") > 0)
+    rise = (pl.col("low_after") > _LEVEL_APART * pl.col("high")) & (pl.col("high") > 0)
+    steps = sides.select((fall | rise).fill_null(value=False)).to_series().arg_true()
+    times = {place: _level(volume, place) / _level(volume, place - _LEVEL) for place in steps}
+    words = "the volume of ten sessions is {} that of the ten before"
+    return [(place, words.format(_times(ratio))) for place, ratio in times.items()]
+
+
+def _level(volume: pl.Series, place: int) -> float:
+    middle = volume.slice(place, _LEVEL).median()
+    assert isinstance(middle, float)
+    return middle
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.3g} times"
+
+
+def _tell_move(row: dict[str, Any]) -> str:
+    close, before = row["close"], row["before"]
+    return f"the close of {row['price_date']} ({close:g}) is {_times(close / before)} the one before"
+
+
+def _tell_action(row: dict[str, Any]) -> str:
+    actions = [f"a split of {row['split_coefficient']:g}"] if row["split_coefficient"] != 1 else []
+    actions += [f"a dividend of {row['dividend_amount']:g}"] if row["dividend_amount"] else []
+    return f"{_tell_move(row)}, which {' and '.join(actions)} can't be"
+
+
+def _first_of(reasons: list[str]) -> str:
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    first = reasons[0]
+    return f"{first[0].upper()}{first[1:]}{more}."
