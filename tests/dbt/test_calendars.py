@@ -5,6 +5,7 @@ The fixture `sample_warehouse` is as in test_incremental.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -24,6 +25,9 @@ def test_a_bar_before_or_after_the_known_calendar_and_an_unknown_exchange_stop_n
     for symbol, weeks in _YEARS.items():
         sample_warehouse.copy_goog(symbol, weeks=weeks)
     sample_warehouse.copy_goog(*({*SYMBOLS[1:]} - {*_YEARS}), since="2013-03-01")
+    with psycopg.connect(sample_warehouse.dsn) as connection:
+        # A Saturday on which Mumbai traded.
+        connection.execute("update silver.price_bar set price_date = '2012-03-03' where symbol = 'RELIANCE.BSE'")
     found = sample_warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert [(name, *end) for name, end in found.items() if end[0] in ("error", "fail", "skipped")] == []
     assert found["assert_every_bar_is_of_a_session"] == ("pass", 0)
@@ -39,5 +43,21 @@ def test_a_bar_before_or_after_the_known_calendar_and_an_unknown_exchange_stop_n
             from fact_adjusted_prices
             """
         ).fetchone()
+        sessions = connection.execute(
+            """
+            select session_date, settled_at, is_last_of_week from exchange_sessions
+            where calendar = 'XBOM' and session_date between '1999-01-01' and '2026-12-31' order by session_date
+            """
+        ).fetchall()
+        expected = connection.execute(
+            "select symbol, expected_bars, expected_last_date is null, is_stale from mart_stock_summary"
+            " where symbol in ('TOYOTA.XYZ', 'RELIANCE.BSE') order by symbol"
+        ).fetchall()
     assert dates == (251, 251), dates
+    mumbai = calendar_of("RELIANCE.BSE")
+    assert sessions == [
+        (day, mumbai.settled_at(day), mumbai.last_settled_week(mumbai.settled_at(day)) == day)
+        for day in mumbai.sessions(date(1999, 1, 1), date(2026, 12, 31))
+    ]
+    assert expected == [("RELIANCE.BSE", 1, False, True), ("TOYOTA.XYZ", None, True, False)]
     assert {symbol: calendars[symbol] for symbol in SYMBOLS} == {symbol: calendar_of(symbol).name for symbol in SYMBOLS}

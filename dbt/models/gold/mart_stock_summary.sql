@@ -120,6 +120,7 @@ latest as (
 ),
 
 -- What the exchange's calendar lets expect of each series; a weekly bar bears the date of its week's last session.
+-- Nothing where no calendar is known: any weekday may have been a holiday.
 expected as (
 
     select
@@ -142,6 +143,7 @@ expected as (
         on latest.calendar = first_sessions.calendar and latest.first_date = first_sessions.session_date
     left join sessions as last_sessions
         on latest.calendar = last_sessions.calendar and latest.last_date = last_sessions.session_date
+    where latest.calendar <> 'WEEKDAYS'
 
 )
 

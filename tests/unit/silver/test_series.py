@@ -24,7 +24,7 @@ NEW_YORK = TradingCalendar(
     timezone=ZoneInfo("America/New_York"),
     closes_at=time(16),
     holidays=frozenset({date(2024, 1, 1), date(2024, 1, 15), date(2024, 2, 19), GOOD_FRIDAY}),
-    early_closes={date(2024, 7, 3): time(13)},
+    special_closes={date(2024, 7, 3): time(13)},
 )
 DAYS = list(NEW_YORK.sessions(date(2024, 1, 2), date(2024, 6, 28)))
 LATER = datetime(2024, 7, 10, 12, tzinfo=UTC)

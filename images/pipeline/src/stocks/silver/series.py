@@ -174,7 +174,11 @@ def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
     is_bar = pl.col("rule").is_null()
     has_none = ((pl.col("dividend_amount") == 0) & (pl.col("split_coefficient") == 1)).fill_null(value=False)
     before = pl.col("price_date").shift(1)
-    sessions = pl.business_day_count(before, "price_date", holidays=calendar.holidays)
+    weekends = [day for day in calendar.special_closes if day.weekday() >= 5]
+    sessions = pl.sum_horizontal(
+        pl.business_day_count(before, "price_date", holidays=calendar.holidays),
+        *((before <= day) & (day < pl.col("price_date")) for day in weekends),
+    )
     return (
         judged.filter(is_session(pl.col("price_date"), calendar))
         .group_by("price_date")
