@@ -1,7 +1,8 @@
 """Writes what dbt's seeds know of each calendar: exchange_holiday.csv and exchange_calendar.csv.
 
-The first has every weekday on which an exchange is shut or closes early, the second the days from and to which these
-are known. The pipeline and dbt read both, so that neither needs exchange_calendars (and pandas) at run time.
+The first has every weekday on which an exchange is shut or closes early, and the sessions that it holds on weekends and
+holidays; the second the days from and to which these are known. The pipeline and dbt read both, so that neither needs
+exchange_calendars (and pandas) at run time.
 Source: the package exchange_calendars, pinned in requirements/dev.txt; where holidays are announced year by year
 (Shanghai, Mumbai) it knows them to the end of the last year that was.
 
@@ -14,6 +15,7 @@ import csv
 import io
 import sys
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import exchange_calendars
@@ -23,6 +25,47 @@ from exchange_calendars.calendar_helpers import pd
 FIRST, LAST = pd.Timestamp("1962-01-01"), pd.Timestamp("2040-12-31")
 pd.tseries.holiday.AbstractHolidayCalendar.start_date = FIRST  # else pandas knows no holiday before 1970, in silence
 SEEDS = Path(__file__).parents[1] / "dbt" / "seeds"
+
+_MUHURAT = "19:15", "Muhurat trading"  # an hour in the evening of Diwali; in 2025 in the afternoon
+_BUDGET = "15:30", "Union budget"
+_RECOVERY = "15:30", "Trading from the recovery site"
+_TEST = "15:30", "Test of new systems"
+# Sessions on weekends and holidays, with the local time by which they have ended and why they are held: the exchange's
+# circulars announce them one by one, and exchange_calendars has none of them.
+SPECIAL_SESSIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "XBOM": {
+        "1999-11-07": _MUHURAT,
+        "2003-10-25": _MUHURAT,
+        "2006-10-21": _MUHURAT,
+        "2009-10-17": _MUHURAT,
+        "2012-01-07": _TEST,
+        "2012-03-03": _TEST,
+        "2012-04-28": _TEST,
+        "2012-09-08": _TEST,
+        "2013-11-03": _MUHURAT,
+        "2014-03-22": _TEST,
+        "2014-10-23": _MUHURAT,
+        "2015-02-28": _BUDGET,
+        "2015-11-11": _MUHURAT,
+        "2016-10-30": _MUHURAT,
+        "2017-10-19": _MUHURAT,
+        "2018-11-07": _MUHURAT,
+        "2019-10-27": _MUHURAT,
+        "2020-02-01": _BUDGET,
+        "2020-11-14": _MUHURAT,
+        "2021-11-04": _MUHURAT,
+        "2022-10-24": _MUHURAT,
+        "2023-11-12": _MUHURAT,
+        "2024-01-20": _RECOVERY,
+        "2024-03-02": _RECOVERY,
+        "2024-05-18": _RECOVERY,
+        "2024-11-01": _MUHURAT,
+        "2025-02-01": _BUDGET,
+        "2025-10-21": _MUHURAT,
+        "2026-02-01": _BUDGET,
+        "2026-11-08": _MUHURAT,
+    }
+}
 
 
 def render() -> dict[str, str]:
@@ -51,7 +94,11 @@ def _days(name: str, first: pd.Timestamp, last: pd.Timestamp) -> Iterable[tuple[
     shut = "Holiday" if by_rule is None else "Unscheduled closure"
     early = {session.date(): calendar.closes[session] for session in calendar.early_closes}
     sessions = {session.date() for session in calendar.sessions}
-    for day in sorted(set(early) | {day.date() for day in pd.bdate_range(first, last)} - sessions):
+    special = {date.fromisoformat(day): told for day, told in SPECIAL_SESSIONS.get(name, {}).items()}
+    for day in sorted(set(early) | set(special) | {day.date() for day in pd.bdate_range(first, last)} - sessions):
+        if day in special:
+            yield name, day.isoformat(), *special[day]
+            continue
         closes = early[day].tz_convert(calendar.tz).strftime("%H:%M") if day in early else ""
         yield name, day.isoformat(), closes, named.get(day) or ("Early close" if closes else shut)
 

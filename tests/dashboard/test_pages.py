@@ -116,6 +116,16 @@ def test_days_of_another_symbol_move_into_the_range(open_page: OpenPage, gold_ur
     assert app.date_input(key="days").value == (date(2012, 5, 18), date(2012, 6, 29))
 
 
+def test_a_week_that_goes_on_is_told_as_a_part(open_page: OpenPage, gold_url: str, gold_copy: Copy) -> None:
+    assert "Week: " in texts(open_page(gold_url, "stock", symbol="IBM"))
+    gold_copy.change("update gold.mart_stock_summary set is_week_over = false")
+    assert "Week so far: " in texts(open_page(gold_copy.reader, "stock", symbol="IBM"))
+    overview = open_page(gold_copy.reader)
+    assert "Best week so far: " in texts(overview)
+    assert "Best day: " in texts(overview)
+    assert not overview.dataframe[0].value["is_week_over"].any()
+
+
 def test_a_range_without_a_bar_says_so(open_page: OpenPage, gold_url: str) -> None:
     app = open_page(gold_url, "stock", **{"horizon": "Custom", "from": "2012-12-25", "to": "2012-12-25"})
     assert_sound(app)

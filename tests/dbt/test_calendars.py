@@ -5,6 +5,7 @@ The fixture `sample_warehouse` is as in test_incremental.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -16,31 +17,17 @@ SYMBOLS = [
     *("HSBA.LON", "RY.TRT", "GPV.TRV", "MBG.DEX", "MBG.FRK", "RELIANCE.BSE", "600104.SHH", "000002.SHZ", "PETR4.SAO"),
     *("ASML.AMS", "OR.PAR", "ABI.BRU", "EDP.LIS", "ERIC-B.STO", "TOYOTA.XYZ", "BHP.AX"),
 ]
-# GOOG's last year (no dividend, no split), moved by whole weeks: weekdays stay weekdays.
-_COPY = """
-insert into silver.price_bar
-select
-    %(symbol)s, interval, price_date + 7 * %(weeks)s, open, high, low, close, adjusted_close, volume, dividend_amount,
-    split_coefficient, is_final, source, bronze_key, observed_at + 7 * %(weeks)s * interval '1 day'
-from silver.price_bar where symbol = 'GOOG' and interval = 'daily' and price_date >= %(since)s
-"""
-_ANSWER = """
-insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
-values (
-    'copy/' || %(symbol)s, %(symbol)s, 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED',
-    timestamptz '2013-03-01 23:00Z' + 7 * %(weeks)s * interval '1 day', 'loaded', 1
-)
-"""
 _YEARS = {"EARLY": -2800, "LATE": 1700, "TOYOTA.XYZ": 0}
 """Weeks by which a whole year is moved: to 1958 and 2045; of the last, New York's days at an unknown exchange."""
 
 
 def test_a_bar_before_or_after_the_known_calendar_and_an_unknown_exchange_stop_nothing(sample_warehouse: Any) -> None:
+    for symbol, weeks in _YEARS.items():
+        sample_warehouse.copy_goog(symbol, weeks=weeks)
+    sample_warehouse.copy_goog(*({*SYMBOLS[1:]} - {*_YEARS}), since="2013-03-01")
     with psycopg.connect(sample_warehouse.dsn) as connection:
-        series = [{"symbol": symbol, "weeks": weeks, "since": "2012-03-01"} for symbol, weeks in _YEARS.items()]
-        days = [{"symbol": symbol, "weeks": 0, "since": "2013-03-01"} for symbol in SYMBOLS[1:] if symbol not in _YEARS]
-        connection.cursor().executemany(_COPY, series + days)
-        connection.cursor().executemany(_ANSWER, series + days)
+        # A Saturday on which Mumbai traded.
+        connection.execute("update silver.price_bar set price_date = '2012-03-03' where symbol = 'RELIANCE.BSE'")
     found = sample_warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert [(name, *end) for name, end in found.items() if end[0] in ("error", "fail", "skipped")] == []
     assert found["assert_every_bar_is_of_a_session"] == ("pass", 0)
@@ -56,7 +43,21 @@ def test_a_bar_before_or_after_the_known_calendar_and_an_unknown_exchange_stop_n
             from fact_adjusted_prices
             """
         ).fetchone()
+        sessions = connection.execute(
+            """
+            select session_date, settled_at, is_last_of_week from exchange_sessions
+            where calendar = 'XBOM' and session_date between '1999-01-01' and '2026-12-31' order by session_date
+            """
+        ).fetchall()
+        expected = connection.execute(
+            "select symbol, expected_bars, expected_last_date is null, is_stale from mart_stock_summary"
+            " where symbol in ('TOYOTA.XYZ', 'RELIANCE.BSE') order by symbol"
+        ).fetchall()
     assert dates == (251, 251), dates
-    assert {symbol: calendars[symbol] for symbol in SYMBOLS} == {
-        symbol: calendar_of(symbol).name for symbol in SYMBOLS
-    }
+    mumbai = calendar_of("RELIANCE.BSE")
+    assert sessions == [
+        (day, mumbai.settled_at(day), mumbai.last_settled_week(mumbai.settled_at(day)) == day)
+        for day in mumbai.sessions(date(1999, 1, 1), date(2026, 12, 31))
+    ]
+    assert expected == [("RELIANCE.BSE", 1, False, True), ("TOYOTA.XYZ", None, True, False)]
+    assert {symbol: calendars[symbol] for symbol in SYMBOLS} == {symbol: calendar_of(symbol).name for symbol in SYMBOLS}

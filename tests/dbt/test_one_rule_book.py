@@ -9,18 +9,8 @@ from typing import Any
 
 import psycopg
 
-# GOOG's last year (no dividend, no split) under other names, each with what providers do send.
+# What providers do send.
 _RIGHT = """
-create function pg_temp.copy_goog(name text) returns void language sql as $$
-    insert into silver.price_bar
-    select name, interval, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
-        split_coefficient, is_final, source, bronze_key, observed_at
-    from silver.price_bar where symbol = 'GOOG' and interval = 'daily' and price_date >= '2012-03-01';
-    insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
-    values ('right/' || name, name, 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-01 23:00Z', 'loaded', 1);
-$$;
-select pg_temp.copy_goog(name) from unnest(array['FOUR', 'REVERSE', 'SPECIAL', 'PENCE']) as name;
-
 -- A cheap share, its adjusted closes with four decimals, and a dividend.
 update silver.price_bar set open = open / 100, high = high / 100, low = low / 100, close = close / 100
 where symbol = 'FOUR';
@@ -51,6 +41,7 @@ insert into silver.company (symbol, currency, observed_at, bronze_key) values
 
 def test_what_is_right_stops_nobody(sample_warehouse: Any) -> None:
     sound = sample_warehouse.dbt("test", "--select", "assert_no_split_is_unrecorded")
+    sample_warehouse.copy_goog("FOUR", "REVERSE", "SPECIAL", "PENCE")
     with psycopg.connect(sample_warehouse.dsn) as connection:
         connection.execute(_RIGHT.encode())
     sample_warehouse.dbt("run")

@@ -7,14 +7,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stocks.settings import project_folder
-from stocks.universe import read_seed
 
 PROJECT = project_folder()
 REPOSITORY = PROJECT.parent

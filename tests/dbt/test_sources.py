@@ -1,4 +1,4 @@
-"""Whose bars gold takes where several sources have them; each test goes on from where the one before ended."""
+"""Whose bars gold takes where several sources have them, and what changes when that does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from stocks.warehouse.sources import write_sources
 # Tiingo has IBM too, a cent dearer and from 2012 on, and a series that no other source has.
 _TIINGO = """
 insert into silver.price_bar
-select name, interval, price_date, open + 0.01, high + 0.01, low + 0.01, close + 0.01, adjusted_close * (1 + 0.01 / close),
-    volume, dividend_amount, split_coefficient, is_final, 'tiingo', 'series/tiingo', observed_at
+select name, interval, price_date, open + 0.01, high + 0.01, low + 0.01, close + 0.01,
+    adjusted_close * (1 + 0.01 / close), volume, dividend_amount, split_coefficient, is_final, 'tiingo',
+    'series/tiingo', observed_at
 from silver.price_bar cross join (values ('IBM'), ('ALONE')) as names (name)
 where symbol = 'IBM' and interval = 'daily' and source = 'sample' and price_date > '2013-02-06';
 insert into silver.restatement
@@ -59,16 +60,18 @@ def written(warehouse: Any, symbol: str) -> Any:
         ).fetchone()
 
 
-def test_a_source_that_is_not_in_force_is_taken_where_no_other_has_bars(sample_warehouse: Any) -> None:
+def test_the_wish_goes_before_the_order_and_the_order_before_the_rest(sample_warehouse: Any) -> None:
+    """One test: that a series changes hands shows only after a build that gave it to another."""
     before = written(sample_warehouse, "IBM")
     with psycopg.connect(sample_warehouse.dsn) as connection:
         connection.execute(_TIINGO.encode())
+
+    # A source that is not in force is taken where no other has bars, and is no reason to write the others again.
     build(sample_warehouse, "sample")
     assert taken(sample_warehouse) == {"IBM": ("sample", 3270), "MSFT": ("sample", 3270), "ALONE": ("tiingo", 16)}
     assert written(sample_warehouse, "IBM") == before
 
-
-def test_the_order_decides_and_a_series_that_changes_hands_is_computed_again(sample_warehouse: Any) -> None:
+    # The order decides, and a series that changes hands is computed again: it alone.
     others = written(sample_warehouse, "MSFT")
     build(sample_warehouse, "tiingo", "sample")
     assert taken(sample_warehouse) == {"IBM": ("tiingo", 16), "MSFT": ("sample", 3270), "ALONE": ("tiingo", 16)}
@@ -76,7 +79,8 @@ def test_the_order_decides_and_a_series_that_changes_hands_is_computed_again(sam
     with psycopg.connect(sample_warehouse.dsn) as connection:
         summary = connection.execute(
             f"""
-            select source_name, bars, restatements from {sample_warehouse.schema}.mart_stock_summary where symbol = 'IBM'
+            select source_name, bars, restatements
+            from {sample_warehouse.schema}.mart_stock_summary where symbol = 'IBM'
             """.encode()
         ).fetchone()
         seen = connection.execute(
@@ -85,17 +89,14 @@ def test_the_order_decides_and_a_series_that_changes_hands_is_computed_again(sam
     assert summary == ("tiingo", 16, 1)
     assert seen == [(3,)]
 
-
-def test_the_universes_wish_goes_before_the_order(sample_warehouse: Any) -> None:
+    # The universe's wish goes before the order.
     build(sample_warehouse, "tiingo", "sample", wish="sample")
     assert taken(sample_warehouse)["IBM"] == ("sample", 3270)
 
-
-def test_a_wish_for_a_source_without_bars_is_none(sample_warehouse: Any) -> None:
+    # A wish for a source without bars is none.
     build(sample_warehouse, "tiingo", "sample", wish="alphavantage")
     assert taken(sample_warehouse)["IBM"] == ("tiingo", 16)
 
-
-def test_going_back_brings_every_bar_back(sample_warehouse: Any) -> None:
+    # Going back brings every bar back.
     build(sample_warehouse, "sample", "tiingo")
     assert taken(sample_warehouse) == {"IBM": ("sample", 3270), "MSFT": ("sample", 3270), "ALONE": ("tiingo", 16)}

@@ -156,3 +156,35 @@ def test_a_fault_of_our_own_has_its_own_code(instance: Instance) -> None:
     )
     assert ended.returncode == 70
     assert "please report it" in ended.stderr
+
+
+SURROGATE = "\udcff"  # a byte that is no UTF-8, as Python has it
+SOURCE = {"STOCKS_SOURCE": "alphavantage", "ALPHAVANTAGE_API_KEY": "K3YK3YK3Y"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "told"),
+    [
+        (("query", "select chr(0)"), {}, 78, "null character not permitted"),
+        (("query", "select time '24:00', timetz '24:00+15'"), {}, 0, "24:00:00  24:00:00+15"),
+        (("query", "select json '\"\\ud800\"'"), {}, 0, "\\ud800"),
+        (("query", "select 'ü'", "--format", "csv"), {"PYTHONIOENCODING": "ascii"}, 0, "\\xfc"),
+        (("query", f"select '{SURROGATE}'"), {}, 78, "invalid byte sequence"),
+        (("status", "--output", "text"), {"PYTHONIOENCODING": "ascii"}, 0, "tests passed"),
+        (("plan", "--to", "/nowhere/file"), {}, 78, "/nowhere/file can't be written: No such file or directory."),
+        (("plan",), {"STOCKS_SOURCE": SURROGATE}, 78, "STOCKS_SOURCE: Value error, it is not UTF-8"),
+        (("env", "--", "/nowhere/program"), {}, 78, "'/nowhere/program' can't be run"),
+        (("env", "--", ""), {}, 78, "'' can't be run"),
+        (("sample-api", "--host", SURROGATE), {}, 78, "Can't listen on"),
+        (("extract", "--tickers", "IBM"), {**SOURCE, "HTTPS_PROXY": "socks5://x"}, 78, "HTTP client can't be made"),
+        (("extract", "--tickers", "IBM"), {**SOURCE, "SSL_CERT_FILE": "/nowhere"}, 78, "HTTP client can't be made"),
+        (("plan",), {**SOURCE, "STOCKS_PROVIDER_URL": "http://xn--.invalid"}, 78, "no address that can be asked"),
+    ],
+)
+def test_what_nobody_would_type_is_answered_in_words(
+    sample_instance: Instance, arguments: tuple[str, ...], variables: dict[str, str], code: int, told: str
+) -> None:
+    ended = sample_instance.stocks(*arguments, **variables)
+    assert told in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.returncode == code

@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,10 @@ def test_an_accepted_answer_is_taken_and_stays_so(tmp_path: Path) -> None:
         early = instance.stocks("accept", "AAPL", rule)
         assert early.returncode == 78
         assert words in early.stderr
+    for symbols in ("AAPL,IBM", ""):
+        several = instance.stocks("accept", symbols, "bars_missing")
+        assert (several.returncode, several.stdout) == (78, "")
+        assert json.loads(several.stderr)["message"] == "One symbol at a time is accepted."
     worsen(instance, last_hundred)
     held = instance.stocks("run", STOCKS_SAMPLE_AS_OF=MONDAY)
     assert held.returncode == 65
@@ -96,3 +103,11 @@ def test_an_accepted_answer_is_taken_and_stays_so(tmp_path: Path) -> None:
         assert instance.query(bars) == ["100"]
         assert instance.query("select bars_withdrawn from silver.restatement where symbol = 'AAPL'") == ["1154"]
     assert instance.query("select count(*) from gold.held_series") == ["0"]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs the right to become somebody else")
+def test_who_accepts_needs_no_name() -> None:
+    script = "import os; from stocks.cli.warehouse import user; os.setuid(54321); print(user())"
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("uid 54321\n", "")

@@ -107,7 +107,7 @@ def status(connection: Connection, one: Load) -> Any:
 
 
 def reasons(connection: Connection, symbol: str) -> dict[str, str]:
-    return {source: refusal.why for source, refusal in refusals(connection, symbol).items()}
+    return {refusal.source: refusal.why for refusal in refusals(connection, symbol)}
 
 
 def restatements(connection: Connection) -> list[tuple[Any, ...]]:
@@ -327,6 +327,13 @@ class TestRefused:
         load(connection, made(at=3, refused="Wrong again."))
         assert reasons(connection, "IBM") == {"sample": "Wrong again."}
         assert reasons(connection, "AAPL") == {}
+
+    def test_series_of_one_source_are_apart(self, connection: Connection) -> None:
+        load(connection, made(at=1, refused="Wrong."))
+        load(connection, made(bar(FRIDAY), at=2, interval="weekly"))
+        assert [(one.source, one.interval, one.why) for one in refusals(connection, "IBM")] == [
+            ("sample", "daily", "Wrong.")
+        ]
 
     def test_refused_payload_does_not_supersede(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))
@@ -553,14 +560,19 @@ class TestCompany:
         )
 
     def names(self, connection: Connection) -> list[tuple[Any, ...]]:
-        return connection.execute("select symbol, company_name, sector from silver.company").fetchall()
+        return connection.execute(
+            "select symbol, company_name, sector from silver.company order by observed_at"
+        ).fetchall()
 
-    def test_newest_attributes_are_kept(self, connection: Connection) -> None:
+    def test_every_answer_is_kept_with_the_time_when_it_was_given(self, connection: Connection) -> None:
         load_company(connection, Company(self.key(1), {"company_name": "Business Machines", "sector": None}))
         load_company(connection, Company(self.key(0), {"company_name": "Computing-Tabulating", "sector": "Old"}))
-        assert self.names(connection) == [("IBM", "Business Machines", None)]
         load_company(connection, Company(self.key(2), {"company_name": "IBM", "sector": "Technology"}))
-        assert self.names(connection) == [("IBM", "IBM", "Technology")]
+        assert self.names(connection) == [
+            ("IBM", "Computing-Tabulating", "Old"),
+            ("IBM", "Business Machines", None),
+            ("IBM", "IBM", "Technology"),
+        ]
 
     def test_object_is_loaded_once_and_is_no_series(self, connection: Connection) -> None:
         key = self.key(0)

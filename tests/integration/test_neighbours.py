@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +16,10 @@ from tests.instance import Instance
 
 from stocks.embedded import EmbeddedPostgres
 from stocks.errors import WarehouseUnavailable
-from stocks.warehouse import Warehouse, connection
+from stocks.gold import environment
+from stocks.warehouse import Role, Warehouse, connection
+from stocks.warehouse.connection import connect_within
+from stocks.warehouse.load import lock_symbol
 from stocks.warehouse.query import read
 
 
@@ -66,6 +72,53 @@ def test_who_holds_a_lock_is_named(warehouse: Warehouse, monkeypatch: pytest.Mon
     assert "pg_terminate_backend" in caught.value.hint
 
 
+def test_who_holds_a_turn_is_named(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LOCK_WAIT", 1)
+    with psycopg.connect(warehouse.url, application_name="psql") as other, other.transaction():
+        lock_symbol(other, "IBM")
+        with (
+            pytest.raises(WarehouseUnavailable, match=rf"pid {other.info.backend_pid} .*ExclusiveLock on a turn"),
+            warehouse.connect(Role.WRITER) as own,
+            own.transaction(),
+        ):
+            lock_symbol(own, "IBM")
+
+
+LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+
+def limits_of(own: psycopg.Connection[Any]) -> list[str]:
+    return [own.execute(f"show {name}".encode()).fetchone()[0] for name in LIMITS]  # type: ignore[index]
+
+
+def test_every_connection_has_limits(warehouse: Warehouse) -> None:
+    expected = ["1min", "1h", "10min"]
+    for role in Role:
+        with warehouse.connect(role) as own:
+            assert limits_of(own) == expected
+    with connect_within(0, warehouse.url) as own:
+        assert limits_of(own) == expected
+    for schema in (None, "gold_next"):  # dbt and psql, by a person or in a build
+        with psycopg.connect(warehouse.url, options=environment(warehouse, schema=schema)["PGOPTIONS"]) as own:
+            assert limits_of(own) == expected
+    # Nothing of ours connects in another way but the dashboard, whose pages have shorter limits.
+    root = Path(__file__).parents[2]
+    sources = [
+        path for folder in ("images", "dashboard/src", "charts", "tools") for path in (root / folder).rglob("*.py")
+    ]
+    by_hand = {path for path in sources if "psycopg.connect(" in path.read_text()}
+    assert {path.relative_to(root).as_posix() for path in by_hand} == {
+        "images/pipeline/src/stocks/warehouse/connection.py",
+        "dashboard/src/stocks_dashboard/warehouse.py",
+    }
+
+
+def test_a_statement_that_takes_too_long_is_ended(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "STATEMENT_WAIT", 1)
+    with pytest.raises(WarehouseUnavailable, match="ended a statement: canceling statement due to statement timeout"):
+        read(warehouse, "select pg_sleep(60)")
+
+
 def test_status_ends_where_somebody_holds_a_lock(house: House) -> None:
     with house.connect() as other:
         other.execute("lock table ops.run")
@@ -85,6 +138,7 @@ def test_build_ends_where_somebody_reads_what_it_replaces(house: House) -> None:
     assert ended.returncode == 75, ended.stdout + ended.stderr
     assert f"pid {pid} (stocks_reader, neighbour)" in ended.stdout
     assert "gold_next.dim_stock" in ended.stdout
+    assert re.search(r" since 20\d\d-\d\d-\d\d [\d:+]+: select count\(\*\) from gold.dim_stock", ended.stdout)
     assert house.instance.gold() == before
     assert house.instance.stocks("gold", "--json").returncode == 0
 

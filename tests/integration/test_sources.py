@@ -94,7 +94,8 @@ def test_a_source_whose_quota_is_spent_does_not_stop_the_other(instance: Instanc
     with providers(tiingo=spent) as settings:
         ended = instance.stocks("extract", "--tickers", "IBM,MSFT,TSCO.LON", "--json", **settings)
         assert ended.returncode == 69, ended.stdout + ended.stderr
-        assert len(spent.asked) == 1
+        asked = len(spent.asked)
+        assert asked in {1, 2}, "MSFT's request may have been under way"
         for told in ("IBM (tiingo)", "MSFT (tiingo)", "next full hour"):
             assert told in ended.stdout
         held = sorted(
@@ -105,7 +106,7 @@ def test_a_source_whose_quota_is_spent_does_not_stop_the_other(instance: Instanc
         ]
         again = instance.stocks("extract", "--tickers", "IBM", "--json", **settings)
         assert again.returncode == 69
-        assert len(spent.asked) == 1, "the hour is known to be spent"
+        assert len(spent.asked) == asked, "the hour is known to be spent"
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,9 @@ def test_names_are_the_architectures() -> None:
         "STOCKS_SAMPLE_AS_OF",
         "STOCKS_REQUESTS_PER_DAY",
         "STOCKS_REQUESTS_PER_MINUTE",
+        "STOCKS_ANSWER_BYTES",
+        "STOCKS_ANSWER_ROWS",
+        "STOCKS_ANSWER_NESTING",
         "STOCKS_STORE_URL",
         "STOCKS_WAREHOUSE_URL",
         "STOCKS_CONNECT_WAIT",
@@ -117,6 +120,9 @@ def test_empty_variable_is_no_setting(name: str, monkeypatch: pytest.MonkeyPatch
         ("STOCKS_REQUESTS_PER_DAY", "XYZZY"),
         ("STOCKS_REQUESTS_PER_DAY", "-98765"),
         ("STOCKS_REQUESTS_PER_MINUTE", "0.98765"),
+        ("STOCKS_ANSWER_BYTES", "-98765"),
+        ("STOCKS_ANSWER_BYTES", "9876500000000000000000"),
+        ("STOCKS_ANSWER_NESTING", "98765"),
     ],
 )
 def test_wrong_value_is_named_and_not_shown(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Sessions and settlement, against exchange_calendars over all the seed's years."""
 
 import warnings
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
 
@@ -9,6 +9,7 @@ import exchange_calendars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tools.exchange_holidays import SPECIAL_SESSIONS
 
 from stocks.trading_calendar import SETTLEMENT, TradingCalendar, calendar_of
 from stocks.universe import read_seed
@@ -49,12 +50,17 @@ def _compared(name: str) -> tuple[date, date]:
 
 @cache
 def closes(name: str) -> dict[date, datetime]:
-    """Each session of exchange_calendars and its close."""
+    """Each session and its close: those of exchange_calendars, and those that it doesn't know."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it uses what pandas has deprecated
         first, last = _compared(name)
         own = exchange_calendars.get_calendar(name, start=str(first), end=str(last))
-    return {session.date(): close.to_pydatetime() for session, close in own.closes.items()}
+    theirs = {session.date(): close.to_pydatetime() for session, close in own.closes.items()}
+    special = {
+        date.fromisoformat(day): time.fromisoformat(at) for day, (at, _) in SPECIAL_SESSIONS.get(name, {}).items()
+    }
+    assert not special.keys() & theirs.keys()
+    return dict(sorted((theirs | {day: datetime.combine(day, at, own.tz) for day, at in special.items()}).items()))
 
 
 @pytest.mark.parametrize("name", LISTINGS)
@@ -73,6 +79,20 @@ def test_prices_are_settled_ninety_minutes_after_the_close(name: str) -> None:
         assert all(theirs[session] <= ours[session] <= theirs[session] + timedelta(hours=5) for session in theirs)
     else:
         assert ours == theirs
+
+
+def test_sessions_on_weekends_and_holidays_are_sessions() -> None:
+    mumbai = calendar_of("RELIANCE.BSE")
+    budget, diwali = date(2025, 2, 1), date(2024, 11, 1)
+    assert [day.strftime("%a") for day in mumbai.sessions(date(2024, 1, 18), date(2024, 1, 23))] == [
+        *("Thu", "Fri", "Sat", "Tue")  # Monday was a holiday in its place
+    ]
+    for day in (budget, diwali):
+        assert mumbai.last_session(day) == day
+    assert mumbai.settled_at(diwali) == datetime(2024, 11, 1, 20, 45, tzinfo=mumbai.timezone)
+    assert mumbai.last_settled_week(datetime(2025, 2, 1, 12, tzinfo=UTC)) == budget
+    assert mumbai.last_settled_week(datetime(2025, 2, 1, 9, tzinfo=UTC)) == date(2025, 1, 24)
+    assert calendar_of("600104.SHH").last_session(budget) == date(2025, 1, 27)  # Shanghai holds none
 
 
 def test_settlement_is_aware_and_knows_early_closes() -> None:

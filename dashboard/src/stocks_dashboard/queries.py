@@ -69,6 +69,7 @@ _LATEST = """
     last_date,
     100 * day_return as day_return,
     100 * weekly_return as weekly_return,
+    is_week_over,
     100 * volatility_52w as volatility_52w,
     low_52w,
     high_52w,
@@ -105,16 +106,17 @@ order by
 limit {SYMBOLS_SHOWN}
 """
 
+# Whether a change is of a whole period: a session's always is.
 EXTREMES = f"""
-(select 'day' as period, symbol, 100 * day_return as change {_CHOSEN} and day_return is not null
+(select 'day' as period, symbol, 100 * day_return as change, true as is_over {_CHOSEN} and day_return is not null
     order by day_return desc, symbol limit 1)
 union all
-(select 'day', symbol, 100 * day_return {_CHOSEN} and day_return is not null order by day_return, symbol limit 1)
+(select 'day', symbol, 100 * day_return, true {_CHOSEN} and day_return is not null order by day_return, symbol limit 1)
 union all
-(select 'week', symbol, 100 * weekly_return {_CHOSEN} and weekly_return is not null
+(select 'week', symbol, 100 * weekly_return, is_week_over {_CHOSEN} and weekly_return is not null
     order by weekly_return desc, symbol limit 1)
 union all
-(select 'week', symbol, 100 * weekly_return {_CHOSEN} and weekly_return is not null
+(select 'week', symbol, 100 * weekly_return, is_week_over {_CHOSEN} and weekly_return is not null
     order by weekly_return, symbol limit 1)
 """
 
@@ -508,6 +510,7 @@ select
     count(*) as symbols,
     100 * percentile_cont(0.5) within group (order by day_return) as day_return,
     100 * percentile_cont(0.5) within group (order by weekly_return) as weekly_return,
+    count(*) filter (where not is_week_over) as weeks_not_over,
     100 * percentile_cont(0.5) within group (order by volatility_52w) as volatility_52w,
     100 * percentile_cont(0.5) within group (order by drawdown) as drawdown,
     sum(volume)::double precision as volume

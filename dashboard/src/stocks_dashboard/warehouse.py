@@ -27,6 +27,7 @@ PULSE_SECONDS = 3
 
 _CONNECT_SECONDS = 3
 _STATEMENT_SECONDS = 15
+_LIMITS = f"-c statement_timeout={_STATEMENT_SECONDS}s -c default_transaction_read_only=on"
 _FRAMES_KEPT = 400  # of some 20 kB each
 _AT_ONCE = 5
 # ConnectorX opens a connection for each read; all visitors together may have so many.
@@ -55,7 +56,11 @@ def _pulse(url: str) -> Pulse:
     # psycopg, since ConnectorX tries a refused connection again for 30 seconds before it says so.
     try:
         with psycopg.connect(
-            url, connect_timeout=_CONNECT_SECONDS, application_name="stocks-dashboard", autocommit=True
+            url,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="stocks-dashboard",
+            options=_LIMITS,
+            autocommit=True,
         ) as connection:
             row = connection.execute(queries.PULSE).fetchone()
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedColumn):
@@ -145,7 +150,7 @@ def _tuned(url: str) -> str:
     limits = {
         "connect_timeout": str(_CONNECT_SECONDS),
         "application_name": "stocks-dashboard",
-        "options": f"-c statement_timeout={_STATEMENT_SECONDS}s -c default_transaction_read_only=on",
+        "options": _LIMITS,
     }
     query = urlencode({**dict(parse_qsl(parts.query)), **limits}, quote_via=quote)
     return urlunsplit(parts._replace(query=query))

@@ -44,8 +44,8 @@ trading_days as (
     select
         days.date_day,
         extract(isodow from days.date_day) > 5 as is_weekend,
-        extract(isodow from days.date_day) <= 5 and (new_york.holiday_date is null or new_york.is_early_close)
-            as is_trading_day,
+        -- A day with a closing time of its own is a session, whichever day it is: as stocks.trading_calendar.
+        coalesce(new_york.is_early_close, extract(isodow from days.date_day) <= 5) as is_trading_day,
         coalesce(new_york.is_early_close, false) as is_early_close,
         case when not new_york.is_early_close then new_york.holiday_name end as holiday_name
     from days

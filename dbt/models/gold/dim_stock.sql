@@ -17,15 +17,9 @@ symbols as (
 
 companies as (
 
-    select
-        symbol,
-        company_name,
-        exchange,
-        sector,
-        industry,
-        -- London's pence have no code of ISO 4217; another word that is none is no known unit.
-        case when currency = 'GBp' then 'GBX' when currency ~ '^[A-Z]{3}$' then currency end as currency
+    select distinct on (symbol) symbol, company_name, exchange, currency, sector, industry
     from {{ source('silver', 'company') }}
+    order by symbol, observed_at desc
 
 ),
 
@@ -42,11 +36,7 @@ suffixes as (
 select
     {{ generate_surrogate_key(['symbols.symbol']) }} as stock_key,
     symbols.symbol,
-    coalesce(universe.company_name, companies.company_name, symbols.symbol) as company_name,
-    coalesce(universe.exchange, companies.exchange, 'Unknown') as exchange,
-    coalesce(universe.currency, companies.currency) as currency,
-    coalesce(universe.sector, companies.sector, 'Unknown') as sector,
-    coalesce(universe.industry, companies.industry, 'Unknown') as industry,
+    {{ stock_attributes() }},
     coalesce(
         exchanges.calendar,
         suffixes.calendar,

@@ -26,7 +26,8 @@ sessions as (
     from {{ ref('dim_date') }} as days
     cross join calendars
     left join holidays on calendars.calendar = holidays.calendar and days.date_day = holidays.holiday_date
-    where not days.is_weekend and (holidays.holiday_date is null or holidays.closes_at is not null)
+    -- A day with a closing time of its own is a session, whichever day it is: as stocks.trading_calendar.
+    where holidays.closes_at is not null or (holidays.holiday_date is null and not days.is_weekend)
 
 )
 

@@ -66,7 +66,11 @@ bars as not materialized (
         bars.dividend_amount,
         bars.split_coefficient,
         -- A product is the sum of logarithms; ln(1) is 0 exactly. A split that isn't positive is the tests' to report.
-        case when bars.split_coefficient > 0 then ln(bars.split_coefficient) else 0 end as log_split
+        case when bars.split_coefficient > 0 then ln(bars.split_coefficient) else 0 end as log_split,
+        -- Counted from a Monday: a weekly bar is its week's, whichever day its last session was.
+        case
+            when bars.interval = 'weekly' then date_trunc('week', bars.price_date)::date else bars.price_date
+        end - date '1900-01-01' as day
     from {{ source('silver', 'price_bar') }} as bars
     inner join series
         on bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
@@ -74,26 +78,48 @@ bars as not materialized (
 
 ),
 
+{% set days = var('days_of_52_weeks') -%}
 {# The frames of a window can't depend on a row: each interval has its own. -#}
 {% for interval, window in var('windows').items() -%}
 {{ interval }}_changes as (
 
     select
         *,
-        row_number() over sessions - 1 as bar_number,
+        day / {{ days }} as block,
         max(adjusted_close) over so_far as highest_adjusted_close,
         adjusted_close / nullif(lag(adjusted_close) over sessions, 0) as growth,
+        lag(close) over sessions as close_before,
         exp(sum(log_split) over (partition by symbol) - sum(log_split) over so_far) as later_splits
     from bars
     where interval = '{{ interval }}'
     window
-        sessions as (partition by symbol order by price_date),
-        so_far as (partition by symbol order by price_date rows unbounded preceding)
+        sessions as (partition by symbol order by day),
+        so_far as (partition by symbol order by day rows unbounded preceding)
 
 ),
 
--- The extremes of a moving window, in time that doesn't grow with its width: bars are cut into blocks as wide as the
--- window, so every window is the tail of one block and the head of the next (van Herk and Gil-Werman).
+-- The extremes of a week with a split inside are in old shares or in new ones, and which isn't told: taken is what is
+-- sure, that the prices were as high and as low as this in new shares.
+{{ interval }}_extremes as (
+
+    select
+        *,
+        case
+            when interval = 'weekly' and {{ is_split_inside_week() }}
+                then greatest(least(high, high / split_coefficient), open / split_coefficient, close)
+            else high
+        end as sure_high,
+        case
+            when interval = 'weekly' and {{ is_split_inside_week() }}
+                then least(greatest(low, low / split_coefficient), open / split_coefficient, close)
+            else low
+        end as sure_low
+    from {{ interval }}_changes
+
+),
+
+-- The extremes of a moving window, in time that doesn't grow with its width: bars are cut into blocks of as many days
+-- as the window has, so every window is the tail of one block and the head of the next (van Herk and Gil-Werman).
 {{ interval }}_blocks as (
 
     select
@@ -102,14 +128,14 @@ bars as not materialized (
         ln(case when growth > 0 then growth end) as log_return,
         (growth - 1)::numeric(38, 16) as exact_simple_return,
         ln(case when growth > 0 then growth end)::numeric(38, 16) as exact_log_return,
-        max(high / later_splits) over head as head_high,
-        min(low / later_splits) over head as head_low,
-        max(high / later_splits) over tail as tail_high,
-        min(low / later_splits) over tail as tail_low
-    from {{ interval }}_changes
+        max(sure_high / later_splits) over head as head_high,
+        min(sure_low / later_splits) over head as head_low,
+        max(sure_high / later_splits) over tail as tail_high,
+        min(sure_low / later_splits) over tail as tail_low
+    from {{ interval }}_extremes
     window
-        head as (partition by symbol, bar_number / {{ window.year }} order by price_date rows unbounded preceding),
-        tail as (partition by symbol, bar_number / {{ window.year }} order by price_date desc rows unbounded preceding)
+        head as (partition by symbol, block order by day rows unbounded preceding),
+        tail as (partition by symbol, block order by day desc rows unbounded preceding)
 
 ),
 
@@ -120,8 +146,9 @@ bars as not materialized (
 
     select
         *,
-        greatest(head_high, lag(tail_high, {{ window.year - 1 }}) over sessions) as high_52w,
-        least(head_low, lag(tail_low, {{ window.year - 1 }}) over sessions) as low_52w,
+        first_value(block) over weeks_52 as block_before,
+        first_value(tail_high) over weeks_52 as high_before,
+        first_value(tail_low) over weeks_52 as low_before,
         count(log_return) over year_to_date as n_year,
         (stddev_samp(exact_log_return) over year_to_date)::double precision as deviation_year,
         count(simple_return) over before as n_before,
@@ -131,9 +158,9 @@ bars as not materialized (
         {{ window.zscore }} as full_before
     from {{ interval }}_blocks
     window
-        sessions as (partition by symbol order by price_date),
-        year_to_date as (partition by symbol order by price_date rows {{ window.year - 1 }} preceding),
-        before as (partition by symbol order by price_date rows between {{ window.zscore }} preceding and 1 preceding)
+        weeks_52 as (partition by symbol order by day range between {{ days - 1 }} preceding and current row),
+        year_to_date as (partition by symbol order by day rows {{ window.year - 1 }} preceding),
+        before as (partition by symbol order by day rows between {{ window.zscore }} preceding and 1 preceding)
 
 ),
 
@@ -141,7 +168,39 @@ bars as not materialized (
 metrics as (
 
     {% for interval in var('windows') -%}
-    select * from {{ interval }}_windows
+    select
+        stock_key,
+        source_key,
+        silver_load_id,
+        symbol,
+        interval,
+        price_date,
+        open,
+        high,
+        low,
+        close,
+        adjusted_close,
+        volume,
+        dividend_amount,
+        split_coefficient,
+        later_splits,
+        simple_return,
+        log_return,
+        n_before,
+        full_before,
+        mean_before,
+        deviation_before,
+        n_year,
+        full_year,
+        deviation_year,
+        block,
+        block_before,
+        head_high,
+        high_before,
+        head_low,
+        low_before,
+        highest_adjusted_close
+    from {{ interval }}_windows
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )
@@ -171,8 +230,8 @@ select
             then (simple_return - mean_before) / deviation_before
     end as return_zscore,
     case when n_year = full_year then deviation_year * sqrt(full_year) end as volatility_52w,
-    high_52w,
-    low_52w,
+    greatest(head_high, case when block_before < block then high_before end) as high_52w,
+    least(head_low, case when block_before < block then low_before end) as low_52w,
     adjusted_close / nullif(highest_adjusted_close, 0) - 1 as drawdown,
     silver_load_id
 from metrics

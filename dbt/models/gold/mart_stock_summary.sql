@@ -14,7 +14,7 @@ prices as not materialized (
 
 ),
 
--- One series a symbol: the daily one where there is any, which sorts before the weekly one.
+-- One series a symbol: the daily one (which sorts before the weekly one), unless the weekly one reaches a later week.
 series as (
 
     select distinct on (symbol)
@@ -25,13 +25,13 @@ series as (
         max(price_date) as last_date
     from prices
     group by symbol, interval
-    order by symbol, interval
+    order by symbol, date_trunc('week', max(price_date)) desc, interval
 
 ),
 
 latest_weeks as (
 
-    select distinct on (symbol) symbol, weekly_return
+    select distinct on (symbol) symbol, week_ending, weekly_return, from_interval
     from {{ ref('fact_weekly_prices') }}
     order by symbol, price_date desc
 
@@ -65,6 +65,22 @@ restatements as (
     select symbol, interval, count(*) as restatements
     from {{ ref('restatements') }}
     group by symbol, interval
+
+),
+
+-- A symbol that goes on with weekly bars because its daily series is held is held as well.
+held as (
+
+    select distinct on (series.symbol) series.symbol, held.held_since, held.reason
+    from series
+    inner join {{ ref('series_source') }} as sources on series.symbol = sources.symbol
+    inner join {{ ref('held_series') }} as held
+        on
+            sources.symbol = held.symbol
+            and sources.interval = held.interval
+            and sources.source = held.source
+    where held.interval in (series.interval, 'daily')
+    order by series.symbol, held.interval
 
 ),
 
@@ -104,6 +120,7 @@ latest as (
 ),
 
 -- What the exchange's calendar lets expect of each series; a weekly bar bears the date of its week's last session.
+-- Nothing where no calendar is known: any weekday may have been a holiday.
 expected as (
 
     select
@@ -126,6 +143,7 @@ expected as (
         on latest.calendar = first_sessions.calendar and latest.first_date = first_sessions.session_date
     left join sessions as last_sessions
         on latest.calendar = last_sessions.calendar and latest.last_date = last_sessions.session_date
+    where latest.calendar <> 'WEEKDAYS'
 
 )
 
@@ -155,6 +173,9 @@ select
     case latest.currency when 'GBX' then 'GBP' else latest.currency end as traded_value_currency,
     case when latest.interval = 'daily' then latest.simple_return end as day_return,
     latest_weeks.weekly_return,
+    -- A weekly bar is final when its week is over.
+    latest_weeks.from_interval = 'weekly' or coalesce(last_sessions.settled_at <= latest.observed_at, false)
+        as is_week_over,
     latest.return_zscore,
     latest.volatility_52w,
     latest.high_52w,
@@ -180,7 +201,11 @@ select
 from latest
 left join expected on latest.symbol = expected.symbol
 left join latest_weeks on latest.symbol = latest_weeks.symbol
+left join sessions as last_sessions
+    on
+        latest.calendar = last_sessions.calendar
+        and latest_weeks.week_ending = last_sessions.week_ending
+        and last_sessions.is_last_of_week
 left join latest_answers on latest.symbol = latest_answers.symbol and latest.interval = latest_answers.interval
 left join restatements on latest.symbol = restatements.symbol and latest.interval = restatements.interval
-left join {{ ref('held_series') }} as held
-    on latest.symbol = held.symbol and latest.interval = held.interval and latest.source_name = held.source
+left join held on latest.symbol = held.symbol

@@ -8,6 +8,7 @@ import tracemalloc
 import zlib
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,6 @@ from stocks.bronze import Bronze, ObjectKey, open_bronze
 from stocks.bronze.folder_store import FolderStore
 from stocks.errors import ConfigError, CorruptObject, DataError
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
-from stocks.providers.provider import LARGEST_ANSWER
 from stocks.settings import Settings
 
 
@@ -185,20 +185,44 @@ def test_an_object_with_other_bytes_is_named(tmp_path, answer, held):
     assert str(key) in str(caught.value)
 
 
-def test_a_bomb_is_unpacked_no_further_than_an_answer_may_be_large(tmp_path, answer):
-    bronze = Bronze(FolderStore(tmp_path))
-    key, _ = bronze.put(answer(b"body"))
+LARGEST = Settings(_env_file=None).stocks_answer_bytes
+
+
+def bomb() -> bytes:
     packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     megabyte = bytes(2**20)
-    packed = [packer.compress(megabyte) for _ in range(20 * LARGEST_ANSWER // len(megabyte))]
-    (tmp_path / str(key)).write_bytes(b"".join([*packed, packer.flush()]))
+    packed = [packer.compress(megabyte) for _ in range(20 * LARGEST // len(megabyte))]
+    return b"".join([*packed, packer.flush()])
+
+
+@pytest.mark.parametrize(
+    ("held", "wrong"),
+    [(bomb(), "more than the 33,554,432 of STOCKS_ANSWER_BYTES"), (bytes(10 * LARGEST), "don't match the checksum")],
+    ids=["bomb", "huge"],
+)
+def test_of_an_object_no_more_is_read_than_an_answer_may_have(tmp_path, answer, held, wrong):
+    bronze = Bronze(FolderStore(tmp_path))
+    key, _ = bronze.put(answer(b"body"))
+    (tmp_path / str(key)).write_bytes(held)
     tracemalloc.start()
-    with pytest.raises(CorruptObject, match=r"larger than 33,554,432 bytes") as caught:
+    with pytest.raises(CorruptObject, match=wrong) as caught:
         bronze.read(key)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert str(key) in str(caught.value)
-    assert peak < 3 * LARGEST_ANSWER
+    assert peak < 3 * LARGEST
+
+
+def test_the_limit_of_an_object_is_a_setting(tmp_path, answer):
+    random = Random(0).randbytes(1000)  # packed, it is larger
+    for limit in (1000, 999):
+        folder = (tmp_path / "bronze").as_uri()
+        bronze = open_bronze(Settings(_env_file=None, stocks_store_url=folder, stocks_answer_bytes=limit))
+        key, _ = bronze.put(answer(random))
+        if limit == len(random):
+            assert bronze.read(key) == random
+    with pytest.raises(CorruptObject, match="STOCKS_ANSWER_BYTES"):
+        bronze.read(key)
 
 
 def test_a_folder_is_opened_by_its_address(tmp_path):

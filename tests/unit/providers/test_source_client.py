@@ -31,8 +31,7 @@ from stocks.errors import (
 from stocks.providers import Endpoint, Source
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW, WEEKLY
 from stocks.providers.alphavantage.catalogue import CATALOGUE
-from stocks.providers.client import LONGEST_ANSWER, TRIES
-from stocks.providers.provider import LARGEST_ANSWER
+from stocks.providers.client import LONGEST_ANSWER, QUARANTINED, TRIES
 from stocks.settings import Settings
 from stocks.universe import companies
 
@@ -60,6 +59,8 @@ class Provider(httpx.BaseTransport):
 
 class Budget:
     """Counts; gives its waits one after the other, and is spent when there are none left."""
+
+    per_minute = None
 
     def __init__(self, *waits: float) -> None:
         self.waits = list(waits)
@@ -354,12 +355,13 @@ def test_an_error_quotes_what_the_run_log_can_keep(body: bytes) -> None:
 
 
 class Endless(httpx.SyncByteStream):
-    """Gives a chunk again and again, and counts how often."""
+    """Gives a chunk again and again, behind another one, and counts how often."""
 
-    def __init__(self, chunk: bytes, each: Callable[[], None] = lambda: None) -> None:
-        self.chunk, self.each, self.given = chunk, each, 0
+    def __init__(self, chunk: bytes, each: Callable[[], None] = lambda: None, *, first: bytes = b"") -> None:
+        self.chunk, self.each, self.first, self.given = chunk, each, first, 0
 
     def __iter__(self) -> Iterator[bytes]:
+        yield self.first
         while self.given < 100_000:
             self.given += 1
             self.each()
@@ -370,25 +372,66 @@ def bomb(size: int) -> bytes:
     return gzip.compress(b'{"Meta Data": "' + b" " * size)
 
 
-@pytest.mark.parametrize("code", [200, 503])
-def test_of_an_answer_that_never_ends_no_more_is_read_than_its_limit(code: int) -> None:
+LARGEST = Settings(_env_file=None).stocks_answer_bytes
+
+
+@pytest.mark.parametrize(("code", "kind"), [(200, MalformedPayload), (503, ProviderUnavailable)])
+def test_of_an_answer_that_never_ends_no_more_is_read_than_its_limit(code: int, kind: type[StocksError]) -> None:
     stream = Endless(b"x" * 2**20)
+    tracemalloc.start()
     with case(lambda _: httpx.Response(code, stream=stream)) as it:
         error = it.failure()
-    assert type(error) is (MalformedPayload if code == 200 else ProviderUnavailable)
-    assert stream.given == len(it.provider.requests) * (LARGEST_ANSWER // 2**20 + 1)
-    assert error.body == b"x" * 2**20
-
-
-def test_a_gzip_bomb_is_unpacked_no_further_than_the_limit() -> None:
-    packed = bomb(20 * LARGEST_ANSWER)
-    tracemalloc.start()
-    with case(lambda _: httpx.Response(200, stream=Endless(packed), headers={"Content-Encoding": "gzip"})) as it:
-        assert type(it.failure()) is MalformedPayload
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5 * LARGEST_ANSWER
+    assert type(error) is kind
+    assert stream.given == len(it.provider.requests) * (LARGEST // 2**20 + 1)
+    assert error.body == b"x" * QUARANTINED
+    assert peak < 4 * LARGEST
+
+
+NOTHING = b"\0\0\0\xff\xff"  # an empty block, and more to come
+
+
+@pytest.mark.parametrize("packed", [bomb(20 * LARGEST), gzip.compress(b"")[:10] + NOTHING * 2**18], ids=len)
+def test_a_packed_answer_is_neither_unpacked_nor_read_beyond_the_limit(packed: bytes) -> None:
+    stream = Endless(packed[10:], first=packed[:10])
+    tracemalloc.start()
+    with case(lambda _: httpx.Response(200, stream=stream, headers={"Content-Encoding": "gzip"})) as it:
+        error = it.failure()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert type(error) is MalformedPayload
+    assert "larger than 33,554,432 bytes" in error.message
+    assert peak < 5 * LARGEST
     assert len(it.provider.requests) == 1
+
+
+ROW = b'"2024-05-%02d": {"4. close": "1"}'
+
+
+@pytest.mark.parametrize(
+    ("setting", "least", "body"),
+    [
+        ("stocks_answer_bytes", len(HEALTHY), HEALTHY),
+        ("stocks_answer_rows", 12, b'{"Time Series (Daily)": {%s}}' % b", ".join(ROW % day for day in range(10, 20))),
+        ("stocks_answer_nesting", 6, b'{"Time Series (Daily)": {"2024-05-10": {"more": [[["{[\\"{["]]]}}}'),
+    ],
+)
+def test_every_limit_of_an_answer_is_a_setting(setting: str, least: int, body: bytes) -> None:
+    with case(body, **{setting: least}) as it:
+        assert it.source.fetch(DAILY, "IBM").body == body
+    with case(body, **{setting: least - 1}) as it:
+        error = it.failure()
+    assert type(error) is MalformedPayload
+    assert setting.upper() in error.hint
+    assert body.startswith(error.body or b"nothing")
+    assert len(it.provider.requests) == 1
+
+
+def test_an_answer_beyond_a_limit_is_quarantined_in_its_first_part() -> None:
+    body = HEALTHY[:-1] + b" " * 2 * QUARANTINED + b"}"
+    with case(body, stocks_answer_rows=1) as it:
+        assert it.failure().body == body[:QUARANTINED]
 
 
 def test_a_packed_answer_is_unpacked_and_a_false_one_is_a_passing_fault() -> None:

@@ -24,7 +24,7 @@ NEW_YORK = TradingCalendar(
     timezone=ZoneInfo("America/New_York"),
     closes_at=time(16),
     holidays=frozenset({date(2024, 1, 1), date(2024, 1, 15), date(2024, 2, 19), GOOD_FRIDAY}),
-    early_closes={date(2024, 7, 3): time(13)},
+    special_closes={date(2024, 7, 3): time(13)},
 )
 DAYS = list(NEW_YORK.sessions(date(2024, 1, 2), date(2024, 6, 28)))
 LATER = datetime(2024, 7, 10, 12, tzinfo=UTC)
@@ -339,11 +339,6 @@ def test_a_week_told_by_a_day_after_its_sessions_is_dated_by_the_last_of_them(to
     twice = parse(weekly_rows(date(2024, 3, 28), told), WEEKLY)
     assert twice.rejects.select("price_date", "rule").rows() == [("2024-03-28", "duplicate_week")]
     assert twice.bars["price_date"].to_list() == [date(2024, 3, 28)]
-
-
-def test_weekly_bars_are_not_asked_for_continuity():
-    rows = weekly_rows(date(2024, 1, 5), date(2024, 1, 12), date(2024, 1, 19), date(2024, 1, 26))
-    assert parse(changed(rows, 1, adjusted_close="1"), WEEKLY).rejects.is_empty()
 
 
 def test_every_rule_has_an_example_and_a_meaning():

@@ -54,6 +54,9 @@ def _sectors(by_sector: pl.DataFrame) -> None:
             "symbols": st.column_config.NumberColumn("Symbols"),
             "day_return": st.column_config.NumberColumn("Median day", format=percent),
             "weekly_return": st.column_config.NumberColumn("Median week", format=percent),
+            "weeks_not_over": st.column_config.NumberColumn(
+                "Weeks not over", help="Symbols whose week is a part of one"
+            ),
             "volatility_52w": st.column_config.NumberColumn("Median volatility", format="%.1f %%"),
             "drawdown": st.column_config.NumberColumn("Median below peak", format="%.1f %%"),
             "volume": st.column_config.NumberColumn("Volume (shares)", format="compact"),

@@ -53,8 +53,10 @@ def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
             if changes.is_empty():
                 continue
             # The column holds the best first, and the worst last; of one symbol they are the same.
-            for title, (_, symbol, change) in zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True):
-                tile(f"{title} {period}", symbol, f"{change:+.2f} %", change=change)
+            ends = zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True)
+            for title, (_, symbol, change, is_over) in ends:
+                so_far = "" if is_over else " so far"
+                tile(f"{title} {period}{so_far}", symbol, f"{change:+.2f} %", change=change)
     if matches > found.height:
         st.caption(f"The first {found.height:,} of {matches:,} in this order; search to find the others.")
 
@@ -68,6 +70,7 @@ def _table(found: pl.DataFrame) -> None:
         "currency": st.column_config.TextColumn("Currency"),
         "day_return": st.column_config.NumberColumn("Day", format=percent),
         "weekly_return": st.column_config.NumberColumn("Week", format=percent),
+        "is_week_over": st.column_config.CheckboxColumn("Week over", help="Until then Week is of a part of it"),
         "position_in_52w_range": st.column_config.ProgressColumn(
             "52-week range",
             format="%.0f %%",

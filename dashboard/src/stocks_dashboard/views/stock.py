@@ -51,7 +51,8 @@ def page() -> None:
 def _tiles(stock: dict[str, Any]) -> None:
     with st.container(horizontal=True):
         tile(f"Close {stock['last_date']}", f"{number(stock['close'])} {stock['currency'] or ''}".strip())
-        for title, value in (("Day", stock["day_return"]), ("Week", stock["weekly_return"])):
+        week = "Week" if stock["is_week_over"] else "Week so far"
+        for title, value in (("Day", stock["day_return"]), (week, stock["weekly_return"])):
             tile(title, number(value, "+.2f", " %"))
         tile("Volatility", number(stock["volatility_52w"], ".1f", " %"), about="A year, of the last 52 weeks")
         tile("Below peak", number(stock["drawdown"], ".1f", " %"), about="Of adjusted closes")

@@ -50,7 +50,7 @@ app = typer.Typer(
     cls=Commands,
     name="argodbt",
     help="Any dbt project as a DAG of Argo Workflows.",
-    epilog="dbt finds the project and its profile by DBT_PROJECT_DIR and DBT_PROFILES_DIR, else in the working directory.",
+    epilog="dbt finds the project and its profile by DBT_PROJECT_DIR, DBT_PROFILES_DIR or the working directory.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -83,7 +83,7 @@ OfHooks = Annotated[
     typer.Option(
         "--hooks",
         envvar="ARGODBT_HOOKS",
-        help="module:attribute of what to do before and after a build (default: nothing; the project is built in place).",
+        help="module:attribute of what to do before and after a build (default: nothing; it is built in place).",
     ),
 ]
 RunId = Annotated[str, typer.Option(help="What the hooks know the run by.")]
@@ -290,7 +290,11 @@ def _manifest(path: Path | None) -> Manifest:
 
 
 def _tell_outcome(outcome: Outcome) -> None:
-    _tell("finished", "Built {built}, tested {tests} times, {warnings} warnings.".format(**outcome.counts), **outcome.counts)
+    _tell(
+        "finished",
+        "Built {built}, tested {tests} times, {warnings} warnings.".format(**outcome.counts),
+        **outcome.counts,
+    )
 
 
 def _tell_node(end: NodeEnd | NodeResult) -> None:

@@ -1,7 +1,7 @@
 """Runs dbt in this process and tells what it does, node by node.
 
-dbt finds its project and profile itself: by DBT_PROJECT_DIR and DBT_PROFILES_DIR, else in the working directory. Its import
-takes three seconds: `preload` starts it while other work goes on.
+dbt finds its project and profile itself: by DBT_PROJECT_DIR and DBT_PROFILES_DIR, else in the working directory. Its
+import takes three seconds: `preload` starts it while other work goes on.
 """
 
 from __future__ import annotations
@@ -101,7 +101,9 @@ class Dbt:
         try:
             from dbt.cli.main import dbtRunner
         except ImportError as error:
-            raise ConfigError("dbt is not installed.", hint="pip install dbt-core and the warehouse's adapter.") from error
+            raise ConfigError(
+                "dbt is not installed.", hint="pip install dbt-core and the warehouse's adapter."
+            ) from error
         options = [
             # dbt takes a relative path for one below the project.
             *("--target-path", str(self.target.absolute()), "--log-path", str(self.log.parent.absolute())),

@@ -2,8 +2,8 @@
 
     argodbt build --hooks shop.books:Books --run-id 2026-11-20
 
-The attribute is called with the run's id and gives an object with the methods of `Hooks`; a subclass takes over those that
-it needs. All of them run in the process of the command that needs them: over pods, each time in another one.
+The attribute is called with the run's id and gives an object with the methods of `Hooks`; a subclass takes over those
+that it needs. All of them run in the process of the command that needs them: over pods, each time in another one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Hooks:
         return {}
 
     def check(self, ticket: Ticket) -> None:
-        """Raises where the build must not go on, because another one has begun; asked before each task and in the end."""
+        """Raises where the build must not go on as another one has begun; asked before each task and in the end."""
 
     def judge(self, ticket: Ticket, results: Sequence[NodeResult]) -> Mapping[str, Sequence[str]]:  # noqa: ARG002
         """Notes what became of the selected nodes.
@@ -95,5 +95,7 @@ def load_hooks(name: str, run_id: str) -> Hooks:
         raise ConfigError(f"There are no hooks {name!r}: {error}.", hint="Name them as module:attribute.") from error
     made = make(run_id)
     if not isinstance(made, Hooks):
-        raise ConfigError(f"{name} gives no hooks: a {type(made).__name__}.", hint="Derive it from argodbt.hooks.Hooks.")
+        raise ConfigError(
+            f"{name} gives no hooks: a {type(made).__name__}.", hint="Derive it from argodbt.hooks.Hooks."
+        )
     return made

@@ -32,6 +32,7 @@ _PASSING = (
     "too many clients",
     "deadlock detected",
     "due to lock timeout",
+    "due to statement timeout",
 )
 # What they say of a login that will be refused a minute later, too.
 _REFUSED = (

@@ -1,4 +1,4 @@
-"""What a build is asked for, and what of the project that selects: what `prepare` writes down for the pods behind it."""
+"""What a build is asked for, and what of the project that selects: `prepare` writes it down for the pods behind it."""
 
 from __future__ import annotations
 

@@ -166,14 +166,6 @@ They say that a container was taken away, not that the step is wrong.
 _PRECEDENCE = (TransientError.exit_code, ConfigError.exit_code, QuotaSpent.exit_code, DataError.exit_code)
 
 
-RETRIED_EXIT_CODES = (TransientError.exit_code,)
-KILLED_EXIT_CODES = (130, 137, 143)
-"""Of a process that a signal ended: SIGINT (and SIGTERM, which `stocks` turns into it), SIGKILL, SIGTERM.
-
-They say that a container was taken away, not that the step is wrong.
-"""
-
-
 def exit_code_of(errors: Iterable[StocksError]) -> int:
     """The exit code that sums up several errors; 0 where there are none."""
     return sum_of_codes(error.exit_code for error in errors)

@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     """Requests a day that processes sharing a key may make together; the limits of the free plan where unset."""
     stocks_requests_per_minute: int | None = Field(default=None, gt=0)
     """Requests a minute, spread evenly; those of the free plan where unset."""
+    stocks_answer_bytes: int = Field(default=32 * 2**20, gt=0, lt=2**31)
+    """Bytes of an answer that are read at most, as sent and as unpacked: six times what the longest series takes."""
+    stocks_answer_rows: int = Field(default=100_000, gt=0)
+    """Rows (JSON objects) that an answer may hold: six times as many as there were days since 1962."""
+    stocks_answer_nesting: int = Field(default=32, gt=0, le=500)
+    """How deep objects and lists may be nested in an answer; a series takes three."""
     stocks_store_url: str | None = None
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
     stocks_warehouse_url: SecretStr | None = None
@@ -60,6 +66,15 @@ class Settings(BaseSettings):
     """S3 credential; boto3's own chain where unset."""
     aws_secret_access_key: SecretStr | None = None
     """S3 credential; boto3's own chain where unset."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _utf8(cls, value: object) -> object:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it is not UTF-8") from None
+        return value
 
     @field_validator("stocks_state_dir")
     @classmethod

@@ -33,7 +33,7 @@ class TradingCalendar:
         timezone: Its time zone.
         closes_at: Local time at which a usual session ends.
         holidays: Weekdays without a session.
-        early_closes: Local time at which a shortened session ends.
+        special_closes: Local time at which a session ends that is shortened, or held on a weekend or a holiday.
         known_to: The last day whose holidays are known; None where none ever were.
     """
 
@@ -41,16 +41,16 @@ class TradingCalendar:
     timezone: ZoneInfo
     closes_at: time
     holidays: frozenset[date]
-    early_closes: dict[date, time]
+    special_closes: dict[date, time]
     known_to: date | None = None
 
     def is_session(self, day: date) -> bool:
         """Whether the exchange trades on that day. Where no holiday is known: on every weekday."""
-        return day.weekday() < 5 and day not in self.holidays
+        return day in self.special_closes or (day.weekday() < 5 and day not in self.holidays)
 
     def settled_at(self, day: date) -> datetime:
         """The moment from which the prices of that session are final (aware)."""
-        close = datetime.combine(day, self.early_closes.get(day, self.closes_at), self.timezone)
+        close = datetime.combine(day, self.special_closes.get(day, self.closes_at), self.timezone)
         return close + SETTLEMENT
 
     def last_session(self, day: date) -> date:
@@ -67,8 +67,8 @@ class TradingCalendar:
     def last_settled_week(self, moment: datetime) -> date:
         """The last session of the last ISO week whose prices are final at a moment (aware)."""
         day = self.last_settled(moment)
-        friday = day + timedelta(days=4 - day.weekday())
-        return day if day == self.last_session(friday) else self.last_session(friday - timedelta(days=7))
+        sunday = day + timedelta(days=6 - day.weekday())
+        return day if day == self.last_session(sunday) else self.last_session(sunday - timedelta(days=7))
 
     def sessions(self, first: date, last: date) -> Iterable[date]:
         """Every session from first to last, both included."""
@@ -81,11 +81,11 @@ class TradingCalendar:
 def _calendars() -> dict[str, TradingCalendar]:
     """The calendar of each exchange, by the exchange's name."""
     holidays = defaultdict(set)
-    early_closes: dict[str, dict[date, time]] = defaultdict(dict)
+    special_closes: dict[str, dict[date, time]] = defaultdict(dict)
     for row in read_seed("exchange_holiday"):
         day = date.fromisoformat(row["holiday_date"])
         if row["closes_at"]:
-            early_closes[row["calendar"]][day] = time.fromisoformat(row["closes_at"])
+            special_closes[row["calendar"]][day] = time.fromisoformat(row["closes_at"])
         else:
             holidays[row["calendar"]].add(day)
     known_to = {row["calendar"]: date.fromisoformat(row["known_to"]) for row in read_seed("exchange_calendar")}
@@ -95,7 +95,7 @@ def _calendars() -> dict[str, TradingCalendar]:
             timezone=ZoneInfo(row["timezone"]),
             closes_at=time.fromisoformat(row["closes_at"]),
             holidays=frozenset(holidays[name]),
-            early_closes=early_closes[name],
+            special_closes=special_closes[name],
             known_to=known_to.get(name),
         )
         for row in read_seed("exchange")

@@ -83,11 +83,11 @@ class BucketStore(ObjectStore):
             self._sleep(random.uniform(0.05, 0.25))  # noqa: S311 - no secret: it only sets the two apart
         raise StoreUnavailable(f"{self.url}: {key} is being written by others all the time.")
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int | None = None) -> bytes:
         """See `ObjectStore`."""
         with bucket_faults(self.url):
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read()
+                return self._client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read(most)
             except self._client.exceptions.NoSuchKey:
                 raise DataError(f"{self.url} holds no object {key}.") from None
 

@@ -6,11 +6,14 @@ a store that is down) is asked for no more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import NamedTuple
 
 from stocks.bronze.layer import Bronze, area_of
+from stocks.bronze.side_by_side import Lane, side_by_side
 from stocks.errors import (
     ConfigError,
     QuotaSpent,
@@ -55,7 +58,8 @@ def extract(
 ) -> Outcome:
     """Fetches each ticker's answer of each source into bronze, unless bronze holds one that nothing can be newer than.
 
-    What stops one source (its quota, its key) doesn't stop the others.
+    Each source has as many requests under way as its limits allow, and a slow answer holds up no other. What stops one
+    source (its quota, its key) doesn't stop the others.
 
     Args:
         sources: Each gives its own series.
@@ -65,32 +69,64 @@ def extract(
         force: Fetch even where no session has ended since the latest answer.
         overview: Fetch the company's attributes too, from sources that have them.
     """
-    outcome = Outcome()
-    stopped: dict[str, StocksError] = {}
+    asked = {symbol: [source for source in sources if source.has(symbol)] for symbol in tickers}
     for source in sources:
         if source.provider.choice and source.is_default_series:
             report.say(source.provider.choice)
-    report.begin("extract", len(tickers))
-    for done, symbol in enumerate(tickers, start=1):
-        asked = [source for source in sources if source.has(symbol)]
-        if not asked:
+    lanes = [
+        Lane([_Ask(symbol, source) for symbol in asked if source.has(symbol)], source.at_once) for source in sources
+    ]
+    stopped: dict[str, StocksError] = {}
+
+    def answered(ask: _Ask) -> int | StocksError:
+        try:
+            if ask.source.name in stopped:
+                raise stopped[ask.source.name]
+            return _extract_one(ask.source, bronze, ask.symbol, force=force, overview=overview)
+        except StocksError as error:
+            if isinstance(error, _STOPS_ALL) and not _is_of_symbol(error):
+                stopped[ask.source.name] = error
+            return error
+
+    report.begin("extract", len(asked))
+    ended: dict[_Ask, int | StocksError] = {}
+    waiting = Counter(ask.symbol for lane in lanes for ask in lane.items)
+    done = len(asked) - len(waiting)
+    for ask, result in side_by_side(answered, lanes):
+        ended[ask] = result
+        waiting[ask.symbol] -= 1
+        if not waiting[ask.symbol]:
+            done += 1
+            report.advance("extract", done, ask.symbol)
+    return _told(asked, ended, sources)
+
+
+class _Ask(NamedTuple):
+    """What is asked of whom."""
+
+    symbol: str
+    source: Source
+
+
+def _told(
+    asked: Mapping[str, Sequence[Source]], ended: Mapping[_Ask, int | StocksError], sources: Sequence[Source]
+) -> Outcome:
+    """What became of each ticker, in their order."""
+    outcome = Outcome()
+    for symbol, of in asked.items():
+        if not of:
             names = " and ".join(source.provider.title for source in sources)
             outcome.errors[symbol] = UnknownSymbol(
                 f"{symbol}: the provider does not know the symbol, and was not asked: {names}."
             )
-        for source in asked:
+        for source in of:
             label = symbol if len(sources) == 1 else f"{symbol} ({source.name})"
-            try:
-                if source.name in stopped:
-                    raise stopped[source.name]
-                written = _extract_one(source, bronze, symbol, force=force, overview=overview)
-                outcome.written += written
-                outcome.done[label] = "new answer" if written else "nothing new"
-            except StocksError as error:
-                outcome.errors[label] = error
-                if isinstance(error, _STOPS_ALL) and not _is_of_symbol(error):
-                    stopped[source.name] = error
-        report.advance("extract", done, symbol)
+            result = ended[_Ask(symbol, source)]
+            if isinstance(result, StocksError):
+                outcome.errors[label] = result
+            else:
+                outcome.written += result
+                outcome.done[label] = "new answer" if result else "nothing new"
     outcome.detail["fetched"] = outcome.written
     return outcome
 

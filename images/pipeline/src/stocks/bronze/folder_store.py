@@ -64,11 +64,12 @@ class FolderStore(ObjectStore):
             _sync(path.parent)
         return True
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int | None = None) -> bytes:
         """See `ObjectStore`."""
         with self._faults("read"):
             try:
-                return self._path(key).read_bytes()
+                with self._path(key).open("rb") as file:
+                    return file.read(most)
             except FileNotFoundError:
                 raise DataError(f"{self.url} holds no object {key}.") from None
 

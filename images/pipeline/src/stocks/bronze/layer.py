@@ -14,9 +14,11 @@ from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
 from stocks.bronze.object_store import ObjectStore
 from stocks.errors import ConfigError, CorruptObject
-from stocks.providers.provider import LARGEST_ANSWER, Answer, Endpoint
+from stocks.providers.provider import Answer, Endpoint
 from stocks.settings import Settings
 from stocks.universe import check_symbol
+
+_MOST: int = Settings.model_fields["stocks_answer_bytes"].default
 
 
 class Bronze:
@@ -26,10 +28,12 @@ class Bronze:
 
     Args:
         store: Where the objects lie.
+        most: Bytes of an answer that are read at most; `Settings.stocks_answer_bytes`.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, *, most: int = _MOST) -> None:
         self.store = store
+        self._most = most
 
     def put(self, answer: Answer) -> tuple[ObjectKey, bool]:
         """Stores an answer unless the latest one before it, to the same question, is equal.
@@ -76,16 +80,17 @@ class Bronze:
         """An answer's bytes as received.
 
         Raises:
-            CorruptObject: They are not the bytes that were stored, or more than LARGEST_ANSWER.
+            CorruptObject: They are not the bytes that were stored, or more than may be read.
             DataError: There is no such object.
         """
         unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
-            body = unpacked.decompress(self.store.get(str(key)), LARGEST_ANSWER + 1)
+            # What can't be packed any smaller grows by a few bytes in a thousand.
+            body = unpacked.decompress(self.store.get(str(key), self._most + self._most // 100 + 100), self._most + 1)
         except zlib.error:
             body = b""
-        if len(body) > LARGEST_ANSWER:
-            wrong = f"are larger than {LARGEST_ANSWER:,} bytes, unpacked"
+        if len(body) > self._most:
+            wrong = f"are more than the {self._most:,} of STOCKS_ANSWER_BYTES, unpacked"
         elif not unpacked.eof or unpacked.unused_data or hashlib.sha256(body).hexdigest() != key.sha256:
             wrong = "don't match the checksum in its key"
         else:
@@ -141,10 +146,11 @@ def open_bronze(settings: Settings) -> Bronze:
     if "@" in url.netloc or url.query or url.fragment or "\0" in unquote(url.path):
         raise wrong
     if url.scheme == "file" and url.netloc in {"", "localhost"} and url.path.startswith("/"):
-        return Bronze(FolderStore(Path(url2pathname(url.path))))
+        return Bronze(FolderStore(Path(url2pathname(url.path))), most=settings.stocks_answer_bytes)
     if url.scheme == "s3" and url.netloc:
         # boto3 takes a quarter of a second to import: the embedded run does without it.
         from stocks.bronze.bucket_store import BucketStore, s3_client
 
-        return Bronze(BucketStore(url.netloc, url.path.strip("/"), s3_client(settings)))
+        store = BucketStore(url.netloc, url.path.strip("/"), s3_client(settings))
+        return Bronze(store, most=settings.stocks_answer_bytes)
     raise wrong

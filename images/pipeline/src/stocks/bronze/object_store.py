@@ -29,8 +29,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def get(self, key: str) -> bytes:
-        """An object's bytes.
+    def get(self, key: str, most: int | None = None) -> bytes:
+        """An object's bytes; of a larger one the first `most`.
 
         Raises:
             DataError: There is no such object.

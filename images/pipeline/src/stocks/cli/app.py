@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
@@ -67,6 +68,8 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as Python's stderr: a terminal may know no "…"
     try:
         try:
             app()

@@ -14,6 +14,7 @@ import typer
 from stocks.cli.options import AsJson, AsText, NoGold, RunId, ToFile
 from stocks.cli.report import Output
 from stocks.cli.running import open_warehouse, reporting
+from stocks.errors import ConfigError
 from stocks.steps import REBUILD, REPLAY, RUN, Flow, Option, Step
 
 Command = Callable[..., None]
@@ -112,5 +113,8 @@ def _perform(
         text = json.dumps(done.outcomes[flow.steps[-1].name].result)
         print(text)
         if to:
-            to.write_text(text)
+            try:
+                to.write_text(text)
+            except OSError as error:
+                raise ConfigError(f"{to} can't be written: {error.strerror}.", hint="--to names a file.") from error
     raise typer.Exit(done.exit_code)

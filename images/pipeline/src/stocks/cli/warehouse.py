@@ -91,14 +91,25 @@ def accept(
     rule: Annotated[str, typer.Argument(help="What its latest answer breaks; `stocks status` says it.")],
     who: Annotated[str, typer.Option("--by", help="Who accepts it (default: the user at this machine).")] = "",
 ) -> None:
-    """Take a series' latest answer though it breaks a rule: it is held no more, and the next run loads it."""
+    """Take a held symbol's latest answer though it breaks a rule: the next run loads it, and it is held no more."""
     from stocks.universe import parse_symbols
     from stocks.warehouse.accept import accept as take
 
-    [name] = parse_symbols(symbol) or [""]
+    names = parse_symbols(symbol)
+    if len(names) != 1:
+        raise ConfigError("One symbol at a time is accepted.", hint="stocks accept SYMBOL RULE")
+    [name] = names
     with open_warehouse(load_settings(), Login.WRITER) as warehouse:
-        key = take(warehouse, name, rule, who=who or getpass.getuser())
-    print(f"{name}: {rule} is accepted for {key}. `stocks run` (or `stocks normalize`) loads it.")
+        keys = take(warehouse, name, rule, who=who or user())
+    print(f"{name}: {rule} is accepted for {', '.join(keys)}. `stocks run` (or `stocks normalize`) loads it.")
+
+
+def user() -> str:
+    """The name of the user at this machine, or the number where it has none, as in a pod."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"uid {os.getuid()}"
 
 
 def env(
@@ -128,7 +139,10 @@ def env(
         variables = {**environment(warehouse), "STOCKS_WAREHOUSE_URL": warehouse.url}
         if context.args:
             command = [_beside_python(context.args[0]), *context.args[1:]]
-            ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
+            try:
+                ended = subprocess.run(command, env={**os.environ, **variables}, check=False)  # noqa: TID251 -- passed on unread
+            except OSError as error:
+                raise ConfigError(f"{context.args[0]!r} can't be run: {error.strerror}.") from error
             raise typer.Exit(ended.returncode)
         if settings.stocks_warehouse_url is None:
             server.keep_running()
@@ -139,4 +153,4 @@ def env(
 def _beside_python(program: str) -> str:
     """The program of this environment where it has one (dbt), else the one on the PATH."""
     own = Path(sys.executable).parent / program
-    return str(own) if own.exists() else program
+    return str(own) if own.is_file() else program

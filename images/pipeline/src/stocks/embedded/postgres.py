@@ -35,6 +35,7 @@ from psycopg import pq
 from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.warehouse import Role, connection_faults
 from stocks.warehouse.bootstrap import create_database, database_exists, withhold_locks
+from stocks.warehouse.connection import connect_within
 
 HOST = "127.0.0.1"
 DATABASE = "stocks"
@@ -278,7 +279,7 @@ class EmbeddedPostgres:
         )
         with connection_faults(f"{HOST}:{self.port}"):
             try:
-                connection = psycopg.connect(superuser, autocommit=True)
+                connection = connect_within(0, superuser)
             except psycopg.OperationalError as error:
                 if "authentication failed" not in str(error):
                     raise
@@ -286,7 +287,7 @@ class EmbeddedPostgres:
             with connection:
                 if not database_exists(connection, DATABASE):
                     create_database(connection, DATABASE, {role: self._passwords[role] for role in Role})
-            with psycopg.connect(superuser, dbname=DATABASE, autocommit=True) as connection:
+            with connect_within(0, psycopg.conninfo.make_conninfo(superuser, dbname=DATABASE)) as connection:
                 withhold_locks(connection)
 
     def _locked_out(self, why: str) -> ConfigError:

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
-from stocks.warehouse.connection import lock_timeout
+from stocks.warehouse.connection import limits
 
 BUILD_SCHEMA, PUBLISHED_SCHEMA = "gold_next", "gold"
 
@@ -27,5 +27,6 @@ def environment(warehouse: Warehouse, *, schema: str | None = None) -> dict[str,
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": password,
         "PGDATABASE": parts.path.removeprefix("/"),
-        **({"STOCKS_GOLD_SCHEMA": schema, "PGOPTIONS": lock_timeout()} if schema else {}),
+        "PGOPTIONS": limits(),
+        **({"STOCKS_GOLD_SCHEMA": schema} if schema else {}),
     }

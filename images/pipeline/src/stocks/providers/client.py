@@ -21,9 +21,9 @@ from stocks.errors import (
     Throttled,
     TransientError,
 )
+from stocks.providers import json_text
 from stocks.providers.provider import (
     BURST_WAIT,
-    LARGEST_ANSWER,
     Answer,
     ApiKey,
     Endpoint,
@@ -41,7 +41,12 @@ _TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=10.0, pool=10.0)
 
 LONGEST_ANSWER = timedelta(minutes=5)
 """How long an answer may take from its first byte to its last."""
-_QUARANTINED = 2**20  # bytes of a larger answer that are kept
+_SLOW_ANSWER = 5.0
+"""Seconds that a long series takes on a slow day: so long a request is under way."""
+_AT_ONCE_AT_MOST = 32
+"""Each holds an answer in memory, and a connection."""
+QUARANTINED = 2**20
+"""Bytes that are kept of an answer beyond a limit."""
 
 # There was no connection, so that the provider can't have counted the request.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -64,7 +69,7 @@ class Source:
 
     Args:
         provider: What it is.
-        settings: Name the series, and the sample's day.
+        settings: Name the series, the sample's day, and how large an answer may be.
         budget: Is asked before every try.
         key: The API key; the HTTP client alone holds it, as a default parameter or header.
         url: Its address; the provider's own where None.
@@ -98,9 +103,18 @@ class Source:
         if transport is None and url is None and stand_in is not None:
             transport = stand_in.transport
         params, headers = _credentials(provider.key, key)
-        self._client = httpx.Client(
-            params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
-        )
+        try:
+            self._client = httpx.Client(
+                params=params, headers=headers | {"Accept-Encoding": "gzip"}, timeout=_TIMEOUT, transport=transport
+            )
+        except (ImportError, OSError, ValueError) as error:  # its text may hold a proxy's password
+            raise ConfigError(
+                f"The HTTP client can't be made ({type(error).__name__}).",
+                hint="Check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (http:// or https://) and SSL_CERT_FILE.",
+            ) from None
+        self._most_bytes = settings.stocks_answer_bytes
+        self._most_rows = settings.stocks_answer_rows
+        self._deepest = settings.stocks_answer_nesting
         self._redaction = Redaction("" if provider.key is None or key == provider.key.public else key)
         self._url = (url or provider.url).rstrip("/")
         self._budget = budget
@@ -127,6 +141,12 @@ class Source:
     def latest(self) -> datetime:
         """The latest moment at which an answer can have been given (aware). The sample's day may go back at will."""
         return max(self._clock(), self.now())
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be under way: as many as the budget lets begin while an answer is waited for."""
+        per_minute = self._budget.per_minute
+        return 1 if per_minute is None else min(max(round(per_minute / 60 * _SLOW_ANSWER), 1), _AT_ONCE_AT_MOST)
 
     def has(self, symbol: str) -> bool:
         """Whether the source may have data of a symbol; where it is known not to, it is not asked."""
@@ -185,29 +205,44 @@ class Source:
         got = self._send(self._url + asked.path, dict(asked.params), symbol)
         if isinstance(got, StocksError):
             raise got
-        response, content = got
-        body = self._redaction.body(content)
-        if is_too_large := len(content) > LARGEST_ANSWER:
-            body = body[:_QUARANTINED]
+        response, body, beyond = got
         if failure := self._http_failure(response, body, endpoint, symbol):
             raise failure
-        if is_too_large:
+        if beyond:
+            wrong, setting = beyond
             raise MalformedPayload(
-                f"{symbol}: the answer to {endpoint.name} is larger than {LARGEST_ANSWER:,} bytes.",
-                hint="Its beginning is in quarantine. Does STOCKS_PROVIDER_URL name the provider?",
+                f"{symbol}: the answer to {endpoint.name} {wrong}.",
+                hint=f"Its beginning is in quarantine. Does STOCKS_PROVIDER_URL name the provider? See {setting}.",
                 body=body,
             )
         return body
 
-    def _send(self, url: str, params: dict[str, str], symbol: str) -> tuple[httpx.Response, bytes] | StocksError:
-        """The answer and its body, which goes on beyond LARGEST_ANSWER where it is larger; or why there is none.
+    def _beyond(self, content: bytes, *, is_whole: bool) -> tuple[str, str] | None:
+        """Which limit an answer goes beyond, in words, and its setting."""
+        if not is_whole:
+            return f"is larger than {self._most_bytes:,} bytes", "STOCKS_ANSWER_BYTES"
+        depth, objects = json_text.shape(content, deepest=self._deepest, most=self._most_rows)
+        if depth > self._deepest:
+            return f"is nested more than {self._deepest:,} deep", "STOCKS_ANSWER_NESTING"
+        if objects > self._most_rows:
+            return f"holds more than {self._most_rows:,} rows", "STOCKS_ANSWER_ROWS"
+        return None
+
+    def _send(
+        self, url: str, params: dict[str, str], symbol: str
+    ) -> tuple[httpx.Response, bytes, tuple[str, str] | None] | StocksError:
+        """The answer, its body, redacted, and which limit that goes beyond (it is cut then); or why there is none.
 
         httpx's errors know the request, and with it the key. An error of ours that was raised while one of them
         is handled would keep it as its context: so it is returned.
         """
         try:
             with self._client.stream("GET", url, params=params) as response:
-                return response, self._read(response)
+                content, is_whole = self._read(response)
+                beyond, body = self._beyond(content, is_whole=is_whole), self._redaction.body(content)
+                # Here, since an error keeps what its frames hold: a large answer would be there while the next one is
+                # read. Half of it at most, since a key may stand across its end.
+                return response, body[: min(QUARANTINED, len(body) // 2)] if beyond else body, beyond
         except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             return _no_address(self.provider)
         except _NEVER_SENT as error:
@@ -218,8 +253,8 @@ class Source:
         except httpx.RequestError as error:
             return self._unreached(error, symbol)
 
-    def _read(self, response: httpx.Response) -> bytes:
-        """The body, unpacked; no more of it than LARGEST_ANSWER and a byte, however it is packed.
+    def _read(self, response: httpx.Response) -> tuple[bytes, bool]:
+        """The body, unpacked, and whether it is whole: no more is read of it than the limit, however it is packed.
 
         Raises:
             httpx.ReadTimeout: It takes longer than LONGEST_ANSWER.
@@ -233,13 +268,14 @@ class Source:
         body, received, until = bytearray(), 0, self._clock() + LONGEST_ANSWER
         for chunk in response.stream:
             received += len(chunk)
-            room = LARGEST_ANSWER + 1 - len(body)
             try:
+                # A byte beyond the limit shows that there is more.
+                room = self._most_bytes + 1 - len(body)
                 body += unpacked.decompress(chunk, room) if unpacked else chunk[:room]
             except zlib.error as error:
                 raise httpx.DecodingError(str(error)) from None
-            if len(body) > LARGEST_ANSWER:
-                return bytes(body)
+            if max(len(body), received) > self._most_bytes:
+                return bytes(body[: self._most_bytes]), False
             if unpacked and unpacked.eof:  # what follows would be kept, however much it is
                 break
             if self._clock() > until:
@@ -248,7 +284,7 @@ class Source:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and received < int(length):
             raise httpx.RemoteProtocolError(f"the answer breaks off after {received} of {length} bytes")
-        return bytes(body)
+        return bytes(body), True
 
     def _unreached(self, error: httpx.RequestError, symbol: str) -> ProviderUnavailable:
         reason = self._redaction.text(str(error)) or type(error).__name__
@@ -297,11 +333,11 @@ def check_address(url: str, provider: Provider) -> httpx.URL:
     """
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL:
-        raise _no_address(provider) from None
-    if found.scheme not in {"http", "https"} or not found.host or not 0 <= (found.port or 0) < 2**16:
-        raise _no_address(provider)
-    return found
+        if found.scheme in {"http", "https"} and found.host and 0 <= (found.port or 0) < 2**16:
+            return found
+    except (httpx.InvalidURL, UnicodeError):  # the latter of a name that IDNA doesn't know
+        pass
+    raise _no_address(provider)
 
 
 def _no_address(provider: Provider) -> ConfigError:

@@ -7,6 +7,9 @@ from typing import Any
 
 from stocks.errors import MalformedPayload
 
+_QUOTE, _OBJECT, _CLOSING = ord('"'), ord("{"), b"}]"
+_NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
+
 
 class Pairs(list[tuple[str, Any]]):
     """The members of a JSON object in their order, those with the same name too."""
@@ -44,6 +47,37 @@ def read_pairs(payload: bytes) -> Pairs:
     if not isinstance(found, Pairs):
         raise MalformedPayload("The answer is JSON, but no object.", body=payload)
     return found
+
+
+def shape(payload: bytes, *, deepest: int, most: int) -> tuple[int, int]:
+    """How deep a text's objects and lists are nested, and how many objects it holds, told before it is decoded.
+
+    Takes no more memory than the text itself, whatever that is.
+
+    Args:
+        payload: JSON, or what should be.
+        deepest: Counting ends where it is deeper.
+        most: Counting ends where there are more objects.
+    """
+    # What is left of most texts is a bracket a row: escapes, and then all strings without a bracket are gone.
+    bare = payload.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in payload else payload
+    bare = bare.translate(None, _NO_BRACKETS).replace(b'""', b"")
+    depth = found = objects = 0
+    is_text = False
+    for byte in bare:
+        if byte == _QUOTE:
+            is_text = not is_text
+        elif is_text:
+            continue
+        elif byte in _CLOSING:
+            depth -= 1
+        else:
+            depth += 1
+            objects += byte == _OBJECT
+            found = max(found, depth)
+            if found > deepest or objects > most:
+                break
+    return found, objects
 
 
 def storable(text: str) -> str:

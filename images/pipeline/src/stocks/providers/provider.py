@@ -18,8 +18,6 @@ from stocks.trading_calendar import exchange_suffix
 
 Interval = Literal["daily", "weekly"]
 
-LARGEST_ANSWER = 32 * 2**20
-"""Bytes of an answer, unpacked, that are read at most: six times what the longest series takes."""
 BURST_WAIT = 1.2
 """Seconds after which a key that is allowed one request a second may surely ask again."""
 _EXCERPT = 200
@@ -219,6 +217,11 @@ class Provider(ABC):
 class RequestBudget(Protocol):
     """The requests that may be made with one key, shared by every process that uses it."""
 
+    @property
+    def per_minute(self) -> int | None:
+        """How many may be sent in a minute; None where nothing is known, so that one waits for the other."""
+        ...
+
     def acquire(self, symbol: str) -> float:
         """Takes one request about a symbol; gives the seconds to wait before it is sent.
 
@@ -238,6 +241,8 @@ class RequestBudget(Protocol):
 
 class Unlimited:
     """The budget of a provider that has no limits, like the sample."""
+
+    per_minute: int | None = None
 
     def acquire(self, symbol: str) -> float:  # noqa: ARG002
         """Takes a request; there is nothing to wait for."""

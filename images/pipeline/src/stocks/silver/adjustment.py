@@ -1,15 +1,22 @@
-"""Whether a daily series' adjusted closes are on one basis from its first bar to its last.
+"""Whether a series' adjusted closes are on one basis from its first bar to its last.
 
 With factor = adjusted close / close, dividend D, close C and split coefficient S of the later bar t, by the
 provider's convention (`provider.Adjustment`):
 
-    reinvest_ex_close    factor(t-1) / factor(t) = C_t / (C_t + D_t) / S_t
-    previous_close       factor(t-1) / factor(t) = 1 / S_t - D_t / C_(t-1)
+    reinvest_ex_close    factor(t-1) / factor(t) = X / (X + D) / S,   X = C_t
+    previous_close       factor(t-1) / factor(t) = 1 / S - D / X,     X = C_(t-1)
 
 A link between neighbouring bars that breaks this is a fault of these bars where the rest agrees without them, and
 else a shift of level: then the two parts of the series are on different bases, returns across the shift are
 wrong, and no part of it can be trusted. dbt's test assert_adjustment_factors_are_explained has the same rule in SQL:
 what it would refuse must not leave silver.
+
+A weekly bar doesn't tell its ex-date, so that X is any price of its week (in previous_close, or the close before it):
+between them the dividend's part differs by D / low - D / high, a dividend of 1 % in a week that moves by 5 % by
+five parts in ten thousand. That much more is allowed to a week with a dividend, and nothing to one without.
+
+Nor does it tell its split. A link that neither the dividend nor a few wrong bars explain is a split where the
+adjusted closes leave one simple ratio for it and the prices moved by it; where they didn't, it is a shift.
 """
 
 from __future__ import annotations
@@ -17,6 +24,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 import polars as pl
 
@@ -27,6 +35,9 @@ from stocks.silver.rules import WITHIN
 _HALF_DECIMAL = 0.5e-4
 _NEARLY_WHOLE = 1e-3  # times ten thousand, a double is this near to a whole number up to prices of 100 million
 _RUN_AT_MOST = 5
+# About n x m ratios are as simple as n:m, so by chance an arbitrary link meets one within w with a probability of
+# about w x n x m / 2: the ratios that are taken for splits keep this at one in a hundred.
+_BY_CHANCE = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,89 +45,132 @@ class Continuity:
     """What the links between bars say."""
 
     splits: pl.Series
-    """Float64, for each bar: its split coefficient; 1/n where that is printed so and the prices tell which n."""
+    """Float64, for each bar: its split coefficient; 1/n where that is printed so and the prices tell which n; of a
+    weekly bar the one that was recovered."""
     faults: dict[int, str] = field(default_factory=dict)
     """Why a bar is to be rejected, by its place in the series."""
     shift: str = ""
     """Where the level shifts; empty where it doesn't."""
 
 
-def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment) -> Continuity:
-    """Checks every link of a daily series.
+def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment, *, weekly: bool) -> Continuity:
+    """Checks every link of a series.
 
     Up to five neighbouring bars are at fault where both sides agree without them, and so are the oldest bar and
     the newest. Any other broken link is a shift.
 
     Args:
-        bars: price_date, close, adjusted_close, dividend_amount and split_coefficient of the bars that broke
-            no other rule, by date.
+        bars: price_date, high, low, close, adjusted_close, dividend_amount and split_coefficient of the bars that
+            broke no other rule, by date.
         blind: Boolean, for each bar: between it and the bar before is a session that may have had an action,
             so that nothing can be expected of this link.
         adjustment: The convention of the adjusted closes.
+        weekly: Whether it is a weekly series, whose splits are to be recovered.
     """
-    links = _links(bars, adjustment).with_columns(blind=blind)
-    broken = links.select(~pl.col("agrees") & ~pl.col("blind")).to_series().fill_null(value=False)
+    links = _links(bars, adjustment, weekly=weekly).with_columns(blind=blind)
+    unexplained = links.select(~pl.col("agrees")).to_series().fill_null(value=False)
+    broken = unexplained & ~blind
     newest = len(bars) - 1
     faults: dict[int, str] = {}
+    splits: dict[int, float] = {}
     told_until = 0
-    for place in broken.arg_true():
+    for place in (unexplained if weekly else broken).arg_true():
         if place <= told_until:  # the way back from a run, or within it
             continue
         why = _tell(links, place)
-        if length := _run(links, broken, place):
+        if length := _run(links, broken, place) if broken[place] else 0:
             faults |= dict.fromkeys(range(place, place + length), why)
             told_until = place + length
+        elif weekly and (split := _recovered(links.row(place, named=True))):
+            splits[place] = split
+        elif not broken[place]:
+            continue
         elif place == newest:
             faults[place] = why
         elif place == 1:  # the oldest bar alone is off
             faults[0] = why
         else:
             return Continuity(splits=links["exact_split"], faults=faults | {place: why}, shift=why)
-    return Continuity(splits=links["exact_split"], faults=faults)
+    return Continuity(splits=links["exact_split"].scatter(list(splits), list(splits.values())), faults=faults)
 
 
-def _links(bars: pl.DataFrame, adjustment: Adjustment) -> pl.DataFrame:
+def _links(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> pl.DataFrame:
     """For each bar the link from the bar before it.
 
     Returns:
-        price_date; `factor`; `got` and `expected` Float64: factor(t-1) / factor(t); `agrees` Boolean: whether these
-        do, but for what printing costs; `printed` and `action` Float64: how much that may be of a bar's adjusted close
-        and of its link, relative; `exact_split`.
+        price_date, high, low; `close_before`; `factor`; `got` and `expected` Float64: factor(t-1) / factor(t);
+        `at_least` and `at_most`: what dividend and printing leave for 1 / S; `agrees` Boolean: whether that holds the
+        split as told; `printed` and `action` Float64: how much a bar's adjusted close and its link may be off,
+        relative; `exact_split`.
     """
     close, dividend, split = pl.col("close"), pl.col("dividend_amount"), pl.col("split_coefficient")
     last_decimals = pl.col("adjusted_close") * 1e4
     is_rounded = (last_decimals - last_decimals.round()).abs() < _NEARLY_WHOLE
     factor, got, printed = pl.col("factor"), pl.col("got"), pl.col("printed")
-    # What the link leaves for the split to tell (1 / S), what it expects, and what half a decimal of dividend is in it.
+    # Of X, the price at which the dividend is taken, the least and the most that it may be.
     if adjustment == "reinvest_ex_close":
-        left, expected, of_dividend = got * (close + dividend) / close, close / (close + dividend) / split, got / close
+        prices, weight = (pl.col("low"), pl.col("high")) if weekly else (close, close), got
+        expected = [price / (price + dividend) / split for price in prices]
     else:
-        paid = dividend / close.shift(1)
-        left, expected, of_dividend = got + paid, 1 / split - paid, 1 / close.shift(1)
-    dividend_off = pl.when(dividend > 0).then(_HALF_DECIMAL * of_dividend).otherwise(0.0)
+        before, weight = close.shift(1), pl.lit(1.0)
+        extremes = pl.min_horizontal(before, "low"), pl.max_horizontal(before, "high")
+        prices = extremes if weekly else (before, before)
+        expected = [1 / split - dividend / price for price in prices]
+    lowest, highest = prices
+    least, most = got + weight * dividend / highest, got + weight * dividend / lowest
+    dividend_off = pl.when(dividend > 0).then(_HALF_DECIMAL * weight / lowest).otherwise(0.0)
     split_off = pl.when(split != 1).then(_HALF_DECIMAL / split).otherwise(0.0)
-    off = left * (printed.shift(1) + printed) + dividend_off
-    one_for = left.round()
+    off = most * (printed.shift(1) + printed) + dividend_off
+    # Of the larger: a coefficient printed as 0.0001 is anything up to twice or half as much.
+    room = pl.max_horizontal(most, 1 / split) * (WITHIN + split_off) + off
+    one_for = most.round()
     return (
         bars.with_columns(
             factor=pl.col("adjusted_close") / close,
             printed=pl.when(is_rounded).then(_HALF_DECIMAL / pl.col("adjusted_close")).otherwise(0.0),
+            close_before=close.shift(1),
         )
         .with_columns(got=factor.shift(1) / factor)
         .with_columns(
-            expected=expected,
-            agrees=_agree(left, 1 / split, off, split_off),
-            action=dividend_off / expected + split_off,
-            is_exact=_agree(left, one_for, off) & ((1 / one_for - split).abs() <= _HALF_DECIMAL),
+            expected=(expected[0] + expected[1]) / 2,
+            half_width=(expected[1] - expected[0]) / 2,
+            at_least=least - room,
+            at_most=most + room,
+            dividend_off=dividend_off,
+            split_off=split_off,
+            is_exact=((most - one_for).abs() <= pl.max_horizontal(most, one_for) * WITHIN + off)
+            & ((1 / one_for - split).abs() <= _HALF_DECIMAL),
             one_for=one_for,
         )
-        .with_columns(exact_split=pl.when("is_exact").then(1 / pl.col("one_for")).otherwise(split))
+        .with_columns(
+            agrees=(1 / split).is_between("at_least", "at_most"),
+            action=(pl.col("half_width") + pl.col("dividend_off")) / pl.col("expected") + pl.col("split_off"),
+            exact_split=pl.when("is_exact").then(1 / pl.col("one_for")).otherwise(split),
+        )
     )
 
 
-def _agree(one: pl.Expr, other: pl.Expr, off: pl.Expr, relative: pl.Expr | float = 0.0) -> pl.Expr:
-    # Of the larger: a coefficient printed as 0.0001 is anything up to twice or half as much.
-    return (one - other).abs() <= pl.max_horizontal(one, other) * (WITHIN + relative) + off
+def _recovered(link: dict[str, float]) -> float | None:
+    """The split that a link of `_links` leaves, of a bar that doesn't tell it; None where it is none."""
+    least, most = link["at_least"], link["at_most"]
+    if least <= 0:
+        return None
+    ratio = _simplest(least, most)
+    if (most / least - 1) * ratio.numerator * ratio.denominator > _BY_CHANCE:
+        return None
+    # A price that stood still, while the adjusted closes moved, is a shift. Which day the split was isn't told: some
+    # price of the week is nearer to the close before in new shares than in old ones.
+    nearer = math.sqrt(max(ratio, 1 / ratio))
+    in_new_shares = link["close_before"] * float(ratio)
+    return float(1 / ratio) if link["low"] / nearer <= in_new_shares <= link["high"] * nearer else None
+
+
+def _simplest(least: float, most: float) -> Fraction:
+    """The fraction from `least` (positive) to `most` with the smallest terms."""
+    whole = math.ceil(least)
+    if whole <= most:
+        return Fraction(whole)
+    return whole - 1 + 1 / _simplest(1 / (most - whole + 1), 1 / (least - whole + 1))
 
 
 def _run(links: pl.DataFrame, broken: pl.Series, place: int) -> int:

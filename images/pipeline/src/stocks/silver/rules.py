@@ -49,8 +49,10 @@ class RowRule:
 
 def is_session(day: pl.Expr, calendar: TradingCalendar) -> pl.Expr:
     """`TradingCalendar.is_session` for a column."""
-    holidays = pl.Series(sorted(calendar.holidays), dtype=pl.Date)
-    return (day.dt.weekday() <= 5) & ~day.is_in(holidays.implode())
+    holidays, special = (
+        pl.Series(sorted(days), dtype=pl.Date) for days in (calendar.holidays, calendar.special_closes)
+    )
+    return ((day.dt.weekday() <= 5) & ~day.is_in(holidays.implode())) | day.is_in(special.implode())
 
 
 def _any(conditions: list[pl.Expr]) -> pl.Expr:

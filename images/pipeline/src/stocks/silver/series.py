@@ -42,7 +42,8 @@ class ParsedSeries:
     bars: pl.DataFrame
     """price_date Date; open, high, low, close, adjusted_close Float64; volume Int64; dividend_amount,
     split_coefficient Float64; is_final Boolean. By price_date, which is unique. A weekly bar is dated by a session,
-    and a reverse split's coefficient is 1/n where the prices tell which n was printed (0.0667: 1/15)."""
+    and has the split coefficient that its prices tell, where the answer tells none; a reverse split's is 1/n where the
+    prices tell which n was printed (0.0667: 1/15)."""
     rejects: pl.DataFrame
     """price_date (as received), rule, reason, raw (the row as JSON text): String. In the payload's order."""
     faults: Mapping[str, str] = field(default_factory=dict)
@@ -93,17 +94,17 @@ def judge_series(
     ).with_columns(rule=broken_rule(setting))
     broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
     candidates = judged.filter(pl.col("rule").is_null()).sort("told_date")
-    shift, moves = "", Moves()
     if weekly:
-        unfit = _partial_weeks(candidates)
-    else:
-        blind = _blind(judged, calendar)
-        found = check_continuity(candidates, blind, adjustment)
-        candidates = candidates.with_columns(split_coefficient=found.splits)
-        moves = check_moves(candidates, blind)
-        off = {place: (PRICE_SPIKE, why) for place, why in moves.spikes.items()}
-        off |= {place: (FACTOR_DISCONTINUITY, why) for place, why in found.faults.items()}
-        unfit, shift = _unfit(candidates, off), found.shift
+        partial = _partial_weeks(candidates)
+        broken = pl.concat([broken, partial])
+        candidates = candidates.join(partial, on="row", how="anti", maintain_order="left")
+    blind = _blind_weeks(candidates, calendar) if weekly else _blind(judged, calendar)
+    found = check_continuity(candidates, blind, adjustment, weekly=weekly)
+    candidates = candidates.with_columns(split_coefficient=found.splits)
+    moves = Moves() if weekly else check_moves(candidates, blind)
+    off = {place: (PRICE_SPIKE, why) for place, why in moves.spikes.items()}
+    off |= {place: (FACTOR_DISCONTINUITY, why) for place, why in found.faults.items()}
+    unfit = _unfit(candidates, off)
     rejected = pl.concat([broken, unfit]).sort("row")
     bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
         "price_date",
@@ -115,7 +116,7 @@ def judge_series(
     return ParsedSeries(
         bars=bars,
         rejects=_with_raw(rejected, decoded),
-        faults=_faults(shift, bars=len(bars), rejects=len(rejected)) | moves.faults,
+        faults=_faults(found.shift, bars=len(bars), rejects=len(rejected)) | moves.faults,
         suspects=_suspects(candidates, moves),
     )
 
@@ -173,7 +174,11 @@ def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
     is_bar = pl.col("rule").is_null()
     has_none = ((pl.col("dividend_amount") == 0) & (pl.col("split_coefficient") == 1)).fill_null(value=False)
     before = pl.col("price_date").shift(1)
-    sessions = pl.business_day_count(before, "price_date", holidays=calendar.holidays)
+    weekends = [day for day in calendar.special_closes if day.weekday() >= 5]
+    sessions = pl.sum_horizontal(
+        pl.business_day_count(before, "price_date", holidays=calendar.holidays),
+        *((before <= day) & (day < pl.col("price_date")) for day in weekends),
+    )
     return (
         judged.filter(is_session(pl.col("price_date"), calendar))
         .group_by("price_date")
@@ -185,6 +190,14 @@ def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
         .select((pl.col("gaps").diff() > 0).fill_null(value=False))
         .to_series()
     )
+
+
+def _blind_weeks(bars: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+    """For each weekly bar by date, whether between its week and that of the bar before is a session."""
+    monday = pl.col("price_date").dt.truncate("1w")
+    next_monday = monday.shift(1).dt.offset_by("1w")
+    sessions = pl.business_day_count(next_monday, monday, holidays=calendar.holidays)
+    return bars.select((sessions > 0).fill_null(value=False)).to_series()
 
 
 def _unfit(bars: pl.DataFrame, off: Mapping[int, tuple[str, str]]) -> pl.DataFrame:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from stocks.errors import ConfigError
+from stocks.providers.json_text import storable
 from stocks.silver.rules import ACCEPTABLE
 from stocks.warehouse.connection import Role, Warehouse
-from stocks.warehouse.load import lock_symbol
+from stocks.warehouse.load import lock_symbol, refusals
 
 
-def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> str:
-    """Notes that the latest answer of a symbol may break a rule; the next normalize or run loads it.
+def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> list[str]:
+    """Notes that the latest answers of a symbol may break a rule; the next normalize or run loads them.
 
     Args:
         warehouse: Where it was refused.
@@ -18,7 +19,7 @@ def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> str:
         who: Kept beside the time.
 
     Returns:
-        The answer's key in bronze.
+        The answers' keys in bronze: one, or one a series where several are held by the rule.
 
     Raises:
         ConfigError: No answer of the symbol is held by that rule, or it is one that nobody can accept.
@@ -30,31 +31,22 @@ def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> str:
         )
     with warehouse.connect(Role.WRITER) as connection, connection.transaction():
         lock_symbol(connection, symbol)
-        held = {
-            found_rule: key
-            for key, status, found_rule in connection.execute(
-                """
-                select distinct on (source, interval) bronze_key, status, rule
-                from ops.bronze_object
-                where symbol = %s and interval is not null and status <> 'superseded'
-                order by source, interval, observed_at desc, load_id desc
-                """,
-                [symbol],
+        held = [refusal for refusal in refusals(connection, symbol) if refusal.interval is not None]
+        keys = [refusal.bronze_key for refusal in held if refusal.rule == rule]
+        if not keys:
+            by = ", ".join(dict.fromkeys(refusal.rule for refusal in held)) or "nothing"
+            raise ConfigError(
+                f"{symbol} is not held by {rule}, but by {by}.", hint="`stocks status` lists what is held."
             )
-            if status == "refused"
-        }
-        if rule not in held:
-            by = f"by {', '.join(held)}" if held else "by nothing"
-            raise ConfigError(f"{symbol} is not held by {rule}, but {by}.", hint="`stocks status` lists what is held.")
-        key: str = held[rule]
         connection.execute(
             """
-            insert into ops.accepted_fault (bronze_key, rule, symbol, accepted_by) values (%s, %s, %s, %s)
+            insert into ops.accepted_fault (bronze_key, rule, symbol, accepted_by)
+            select key, %s, %s, %s from unnest(%s::text[]) as key
             on conflict do nothing
             """,
-            [key, rule, symbol, who],
+            [rule, symbol, storable(who), keys],
         )
-        # It is judged again, as if it had just come.
-        connection.execute("delete from silver.rejected_bar where bronze_key = %s", [key])
-        connection.execute("delete from ops.bronze_object where bronze_key = %s", [key])
-    return key
+        # They are judged again, as if they had just come.
+        connection.execute("delete from silver.rejected_bar where bronze_key = any(%s)", [keys])
+        connection.execute("delete from ops.bronze_object where bronze_key = any(%s)", [keys])
+    return keys

@@ -101,6 +101,11 @@ class SharedBudget:
             "spacing": timedelta(seconds=60 / limits.per_minute if limits.per_minute else 0),
         }
 
+    @property
+    def per_minute(self) -> int | None:
+        """How many requests may be sent in a minute; None: no limit is known."""
+        return self._limits.per_minute
+
     def acquire(self, symbol: str) -> float:
         """Takes one request about a symbol; gives the seconds to wait before it is sent.
 

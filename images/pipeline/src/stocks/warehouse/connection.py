@@ -24,7 +24,16 @@ LOCK_WAIT = 60
 """Seconds for which a statement waits for another session's lock; loads hold theirs for less."""
 TURN_WAIT = 600
 """Seconds for which a run waits for another one, and a build for another one: both take minutes."""
+STATEMENT_WAIT = 3600
+"""Seconds that a statement may take; the longest, gold's over thousands of symbols, take minutes."""
 _SAID_AFTER = 1  # seconds
+# A server that vanished without a word is given up after two minutes; by itself TCP does so after two hours.
+_VANISHED: dict[str, Any] = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,  # milliseconds
+}
 
 _PASSING = (
     errors.AdminShutdown,
@@ -33,6 +42,7 @@ _PASSING = (
     errors.TooManyConnections,
     errors.DeadlockDetected,
     errors.SerializationFailure,
+    errors.IdleInTransactionSessionTimeout,
 )
 # A refused connection carries no SQLSTATE, only libpq's text.
 _WRONG_CONFIGURATION = (
@@ -52,12 +62,16 @@ _ALL_TAKEN = ("too many clients", "too many connections", "connection slots are 
 _HOLDERS = """
 select format(
     'pid %s (%s%s) has %s since %s: %s', pid, usename, ', ' || nullif(application_name, ''),
-    left(string_agg(distinct format('%s on %s', mode, relation::regclass), ', '), 200),
+    left(string_agg(distinct format('%s on %s', mode, coalesce(relation::regclass::text, 'a turn')), ', '), 200),
     xact_start::timestamptz(0), left(query, 100)
 )
-from pg_locks join pg_stat_activity using (pid) join pg_class on relation = pg_class.oid
-where granted and datname = current_database() and pid <> pg_backend_pid() and relkind <> 'i'
+from pg_locks join pg_stat_activity using (pid) left join pg_class on relation = pg_class.oid
+where granted and datname = current_database() and pid <> pg_backend_pid() and (
+    relkind <> 'i'
     and relnamespace::regnamespace::text in ('silver', 'ops', 'gold', 'gold_next', 'snapshots', 'migration')
+    -- Of a symbol or of the migrations; runs and builds wait for their turn elsewhere, and say so.
+    or locktype = 'advisory' and database = datid and objsubid = 1 and xact_start is not null
+)
 group by pid, usename, application_name, xact_start, query
 order by xact_start limit 3
 """
@@ -117,9 +131,7 @@ class Warehouse:
             WarehouseUnavailable: The server can't be reached or went away, or another session keeps a lock.
             ConfigError: The login or the role is wrong, or the server's disk is full.
         """
-        options = f"-c role={role.value} {lock_timeout()}" + (
-            " -c default_transaction_read_only=on" if read_only else ""
-        )
+        options = f"-c role={role.value}" + (" -c default_transaction_read_only=on" if read_only else "")
         with connection_faults(str(self)):
             connection = connect_within(self._connect_wait, self.url, options)
             with contextlib.closing(connection):
@@ -130,9 +142,12 @@ class Warehouse:
                     raise locked_out(connection) from error
 
 
-def lock_timeout() -> str:
-    """The option of a server's process that bounds what a statement waits for a lock."""
-    return f"-c lock_timeout={LOCK_WAIT}s"
+def limits() -> str:
+    """The options of a server's process that bound what it waits for, works and keeps locks."""
+    return (
+        f"-c lock_timeout={LOCK_WAIT}s -c statement_timeout={STATEMENT_WAIT}s"
+        f" -c idle_in_transaction_session_timeout={TURN_WAIT}s"
+    )
 
 
 def wait_for_turn(connection: Connection, lock: int, work: str, say: Callable[[str], object]) -> None:
@@ -184,13 +199,13 @@ def locked_out(connection: Connection) -> WarehouseUnavailable:
     )
 
 
-def connect_within(seconds: float, url: str = "", options: str | None = None) -> Connection:
-    """A connection in autocommit mode, tried for again while the server can't be reached.
+def connect_within(seconds: float, url: str = "", options: str = "") -> Connection:
+    """A connection in autocommit mode and with `limits`, tried for again while the server can't be reached.
 
     Args:
         seconds: For how long it is tried for again.
         url: Of the database; libpq's own variables where empty.
-        options: Of the server's process.
+        options: Of the server's process, beside the limits.
 
     Raises:
         psycopg.OperationalError: No time is left, or the server was reached and refuses.
@@ -199,7 +214,12 @@ def connect_within(seconds: float, url: str = "", options: str | None = None) ->
     while True:
         try:
             return psycopg.connect(
-                url, autocommit=True, options=options, connect_timeout=_CONNECT_TIMEOUT, application_name="stocks"
+                url,
+                autocommit=True,
+                options=f"{limits()} {options}",
+                connect_timeout=_CONNECT_TIMEOUT,
+                application_name="stocks",
+                **_VANISHED,
             )
         except psycopg.OperationalError as error:
             if time.monotonic() >= until or isinstance(_refused("", error), ConfigError):
@@ -218,6 +238,11 @@ def connection_faults(warehouse: str) -> Iterator[None]:
         yield
     except _PASSING as error:
         raise WarehouseUnavailable(f"The warehouse {warehouse} went away: {_line(error)}.") from error
+    except errors.QueryCanceled as error:
+        raise WarehouseUnavailable(
+            f"The warehouse {warehouse} ended a statement: {_line(error)}.",
+            hint=f"One may take {STATEMENT_WAIT:,} s. Is the server at work on something else, or out of memory?",
+        ) from error
     except errors.DiskFull as error:
         raise ConfigError(
             f"The disk of the warehouse {warehouse} is full: {_line(error)}.",

@@ -66,7 +66,7 @@ select
     count(*) filter (where is_final) as held,
     count(*) filter (where is_final and not is_lacking) as common,
     coalesce(
-        bool_or(abs(new_adjusted_close / new_close / (adjusted_close / close) - 1) > 1e-6), false
+        bool_or(abs(new_adjusted_close / new_close / (adjusted_close / close) - 1) > %(within)s), false
     ) as rebased,
     count(*) filter (where lacks) as lacking,
     min(price_date) filter (where lacks) as lacking_from,
@@ -122,6 +122,7 @@ def compare(connection: Connection, symbol: str, interval: str, source: str, rej
         "revised": _REVISED,
         "twice": _TWICE,
         "few": _FEW,
+        "within": WITHIN,
     }
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(_COMPARED, values).fetchone()

@@ -138,24 +138,32 @@ def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey
 class Refusal(NamedTuple):
     """Why an answer was not applied."""
 
+    bronze_key: str
+    source: str
+    interval: str | None
+    """Of the bars; None where it told of the company."""
     rule: str
     """One of `rules.ANSWER_RULES`; empty for a company's attributes."""
     why: str
 
 
-def refusals(connection: Connection, symbol: str) -> dict[str, Refusal]:
-    """Why the latest answer for a symbol's series, or else for its company, was refused as a whole, by source."""
+def refusals(connection: Connection, symbol: str) -> list[Refusal]:
+    """Of a symbol's series and its company, by source: those whose latest answer was refused as a whole."""
     rows = connection.execute(
         """
-        select distinct on (object.source, object.interval is null)
-            object.source, object.status, object.rule, object.message
-        from ops.bronze_object as object
-        where object.symbol = %s
-        order by object.source, object.interval is null desc, object.observed_at desc, object.load_id desc
+        select bronze_key, source, interval, rule, message
+        from (
+            select distinct on (source, interval) *
+            from ops.bronze_object
+            where symbol = %s
+            order by source, interval, observed_at desc, load_id desc
+        ) as latest
+        where status = 'refused'
+        order by source, interval
         """,
         [symbol],
     )
-    return {source: Refusal(rule, why) for source, status, rule, why in rows if status == "refused"}
+    return [Refusal(*row) for row in rows]
 
 
 def load(connection: Connection, one: Load) -> LoadCounts:
@@ -177,14 +185,13 @@ def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCo
 
 
 def load_company(connection: Connection, one: Company) -> None:
-    """Writes the attributes of an OVERVIEW answer, unless a newer one was written before."""
+    """Writes the attributes of an OVERVIEW answer, beside those of others."""
     key = one.key
     values = {**one.attributes, "observed_at": key.observed_at, "bronze_key": str(key)}
     statement = sql.SQL(
         """
-        insert into silver.company as company (symbol, {columns}) values (%(symbol)s, {values})
-        on conflict (symbol) do update set ({columns}) = row ({excluded})
-        where company.observed_at <= excluded.observed_at
+        insert into silver.company (symbol, {columns}) values (%(symbol)s, {values})
+        on conflict (symbol, observed_at) do update set ({columns}) = row ({excluded})
         """
     ).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, values)),

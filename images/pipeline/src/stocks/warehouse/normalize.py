@@ -139,13 +139,13 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
 
 def _note_refusal(connection: Connection, symbol: str, sources: Collection[str], outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
-    for source, (rule, why) in refusals(connection, symbol).items():
-        if sources and source not in sources:
+    for refusal in refusals(connection, symbol):
+        if sources and refusal.source not in sources:
             continue
         error = DataError(
-            f"The latest answer of {source} for {symbol} was refused: {why}",
+            f"The latest answer of {refusal.source} for {symbol} was refused: {refusal.why}",
             hint="It is asked for again after the next session (an overview: after 30 days), or now with --force."
-            + (f" `stocks accept {symbol} {rule}` takes it as it is." if rule in ACCEPTABLE else ""),
+            + (f" `stocks accept {symbol} {refusal.rule}` takes it as it is." if refusal.rule in ACCEPTABLE else ""),
         )
         outcome.errors.setdefault(symbol, error)
 

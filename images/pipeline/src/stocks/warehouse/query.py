@@ -19,7 +19,15 @@ from stocks.warehouse.connection import Connection, Role, Warehouse
 
 _Stream = Generator[tuple[Any, ...], None, None]
 _CHUNK = 1000  # rows that are in memory at a time
-_DATES = ("date", "timestamp", "timestamptz", "interval")
+_TIMES = ("date", "time", "timetz", "timestamp", "timestamptz", "interval")
+# Of psycopg's operational errors, those that a statement brings about.
+_STATEMENTS_FAULTS = (
+    errors.ProtocolViolation,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+    errors.TooManyColumns,
+    errors.TooManyArguments,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +65,7 @@ def stream(
     with warehouse.connect(Role.READER, read_only=True) as connection:
         try:
             connection.execute("begin")  # it ends with the connection
-            for name in _DATES:
+            for name in _TIMES:
                 connection.adapters.register_loader(name, _or_text(connection, name))
             cursor = connection.cursor()
             with contextlib.closing(cast("_Stream", cursor.stream(text, parameters, size=_CHUNK))) as rows:
@@ -75,7 +83,7 @@ def stream(
         except errors.ReadOnlySqlTransaction as error:
             raise ConfigError(f"Only reads are allowed here: {error.diag.message_primary}.") from error
         except psycopg.DatabaseError as error:
-            if isinstance(error, psycopg.OperationalError) and not isinstance(error, errors.ProtocolViolation):
+            if isinstance(error, psycopg.OperationalError) and not isinstance(error, _STATEMENTS_FAULTS):
                 raise  # the server's fault, not the statement's
             place = f" (at character {error.diag.statement_position})" if error.diag.statement_position else ""
             hint = error.diag.message_hint or ""

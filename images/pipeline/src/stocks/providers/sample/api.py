@@ -74,7 +74,7 @@ class SampleApi(ThreadingHTTPServer):
         sample.preload()
         try:
             super().__init__((host, port), _Handler)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, TypeError) as error:  # TypeError: the name is no text that can be one
             raise ConfigError(f"Can't listen on {host}:{port}: {error}.") from None
 
     @property
