@@ -26,8 +26,6 @@ class Fault:
     spoil: Spoil
     has_two_ways: bool = True
     """Whether the adjusted closes may as well be the true ones."""
-    has_truth: bool = True
-    """Whether somebody else can know better: a second source has what is true."""
     why_silent: str = ""
     """Why one provider alone can't tell, where it can't."""
 
@@ -177,7 +175,11 @@ FAULTS = (
     Fault(name="2:1 split told as 4:1", spoil=split_told_as(2.0, 4.0)),
     Fault(name="2:1 split told, price unmoved", spoil=split_told_as(1.0, 2.0)),
     Fault(name="1:10 reverse split told, price unmoved", spoil=split_told_as(1.0, 0.1)),
-    Fault(name="2:1 split not told", spoil=split_told_as(2.0, 1.0)),
+    Fault(
+        name="2:1 split not told",
+        spoil=split_told_as(2.0, 1.0),
+        why_silent="on a day of wide range or much trade it looks like a crash",
+    ),
     Fault(
         name="5:4 split not told",
         spoil=split_told_as(1.25, 1.0),
@@ -186,6 +188,7 @@ FAULTS = (
     Fault(
         name="dividend told a hundredfold",
         spoil=dividend_told(lambda paid: 100 * paid),
+        why_silent="ten ordinary moves of volatile shares are as much",
     ),
     Fault(name="dividend not told", spoil=dividend_told(lambda _: 0.0), why_silent=_SMALL),
     Fault(name="dividend doubled", spoil=dividend_told(lambda paid: 2 * paid), why_silent=_SMALL),
