@@ -99,6 +99,13 @@ def test_a_fall_on_the_day_of_a_dividend_is_right():
     assert said(readjusted(scaled(paid, PLACE, 400, 0.4)).judged()) == ([], [], [])
 
 
+def test_a_rise_on_the_day_of_a_small_dividend_is_none_of_its():
+    """Results may be told on an ex-date: a dividend of 1 % that is wrong can't be why the price is 15 % higher."""
+    paid = with_dividend(CALM, PLACE, 0.01)
+    higher = readjusted(told(scaled(paid, PLACE, 400, 1.15), PLACE, volumes=12_000_000))
+    assert said(higher.judged()) == ([], [], [])
+
+
 def test_a_quiet_fall_by_half_that_comes_back_only_warns():
     back = readjusted(scaled(CALM, PLACE, PLACE + 2, 0.5))
     assert said(back.judged()) == ([], [], ["quiet_gap", "quiet_gap"])

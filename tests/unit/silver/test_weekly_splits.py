@@ -15,7 +15,7 @@ from stocks.silver import ParsedSeries, judge_series
 from stocks.trading_calendar import TradingCalendar, calendar_of
 
 NEW_YORK = TradingCalendar(
-    name="XNYS", timezone=ZoneInfo("America/New_York"), closes_at=time(16), holidays=frozenset(), early_closes={}
+    name="XNYS", timezone=ZoneInfo("America/New_York"), closes_at=time(16), holidays=frozenset(), special_closes={}
 )
 FRIDAYS = [date(2023, 1, 6) + timedelta(weeks=week) for week in range(30)]
 WEEK = 20

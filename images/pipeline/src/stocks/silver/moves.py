@@ -31,6 +31,7 @@ _SMALLEST_SIZE = 0.005
 _UNLIKELY = 10  # sizes
 _GAP = 0.15  # a fall by 14 %, a rise by 16 %
 _SHARE_OF_ACTION = 0.7  # as much of what an action tells did not happen
+_TIMES_ACTION = 2.5  # and no more: a split told the wrong way round is twice what is told
 _GREAT = 0.4  # a fall by a third; greater moves on the day of an action are not believed whatever the action is
 
 _QUIET_RANGE = 2.5  # times the usual; when Apple's price fell by half it was 2.4,
@@ -122,6 +123,7 @@ def _measured(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
                 pl.col("judged")
                 & ((split != 1) | (paid > 0))
                 & (move.abs() > against_action)
+                & (move.abs() < _TIMES_ACTION * told)
                 & (gap * move.sign() > against_action / 2)
                 & ((split != 1) | (move > 0))
             ).fill_null(value=False),
