@@ -171,6 +171,7 @@ SOURCE = {"STOCKS_SOURCE": "alphavantage", "ALPHAVANTAGE_API_KEY": "K3YK3YK3Y"}
         (("query", "select 'ü'", "--format", "csv"), {"PYTHONIOENCODING": "ascii"}, 0, "\\xfc"),
         (("query", f"select '{SURROGATE}'"), {}, 78, "invalid byte sequence"),
         (("status", "--output", "text"), {"PYTHONIOENCODING": "ascii"}, 0, "tests passed"),
+        (("status",), {"PGSSLMODE": "nonsense"}, 78, "PGSSLMODE"),
         (("plan", "--to", "/nowhere/file"), {}, 78, "/nowhere/file can't be written: No such file or directory."),
         (("plan",), {"STOCKS_SOURCE": SURROGATE}, 78, "STOCKS_SOURCE: Value error, it is not UTF-8"),
         (("env", "--", "/nowhere/program"), {}, 78, "'/nowhere/program' can't be run"),

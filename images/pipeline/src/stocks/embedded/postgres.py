@@ -186,14 +186,21 @@ class EmbeddedPostgres:
 
         Raises:
             WarehouseUnavailable: It starts up for too long.
+            ConfigError: It can't even be asked.
         """
         begun = time.monotonic()
         while self.is_running():
             waited = time.monotonic() - begun
             with contextlib.suppress(OSError, ValueError, IndexError):  # its file is not whole yet, or gone
                 place = psycopg.conninfo.make_conninfo(host=HOST, port=self.port, user=SUPERUSER, dbname="postgres")
-                if pq.PGconn.ping(place.encode()) == pq.Ping.OK:
+                answer = pq.PGconn.ping(place.encode())
+                if answer == pq.Ping.OK:
                     return True
+                if answer == pq.Ping.NO_ATTEMPT:
+                    raise ConfigError(
+                        "The embedded PostgreSQL can't be asked: a variable of the environment is wrong.",
+                        hint="Unset PGSSLMODE and the other variables of libpq, or set them right.",
+                    )
                 if waited > self._patience and self._pid_file.read_text().split()[-1] == "stopping":
                     self._stop()
             if waited > _RECOVERY:
