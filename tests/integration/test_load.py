@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import polars as pl
 import psycopg
@@ -115,6 +115,65 @@ def restatements(connection: Connection) -> list[tuple[Any, ...]]:
         "select symbol, interval, bars_changed, first_date, last_date, largest_factor, bronze_key, observed_at"
         " from silver.restatement"
     ).fetchall()
+
+
+def changed_from(connection: Connection, one: Load) -> date | None:
+    """Loads an object; gives the first day from which gold must compute the series anew because of it."""
+    load(connection, one)
+    row = connection.execute(
+        "select changed_from from ops.bronze_object where bronze_key = %s", [str(one.key)]
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+class TestChangedFrom:
+    WEEK = (bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY))
+    SPLIT: ClassVar = {**bar(THURSDAY), "split_coefficient": 2.0}
+
+    @pytest.mark.parametrize(
+        ("told", "expected"),
+        [
+            pytest.param([*WEEK], None, id="nothing new"),
+            pytest.param([*WEEK, bar(THURSDAY), bar(FRIDAY)], THURSDAY, id="grown"),
+            pytest.param([*WEEK, bar(THURSDAY, final=False)], None, id="a provisional bar"),
+            pytest.param([bar(MONDAY), bar(TUESDAY, 11), bar(WEDNESDAY)], TUESDAY, id="restated"),
+            pytest.param([bar(MONDAY), bar(WEDNESDAY)], TUESDAY, id="withdrawn"),
+            pytest.param([bar(MONDAY), bar(WEDNESDAY, 11), bar(THURSDAY)], TUESDAY, id="all of it"),
+            pytest.param([bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY, final=False)], WEDNESDAY, id="final no more"),
+            pytest.param([bar(MONDAY - timedelta(days=3)), *WEEK], MONDAY - timedelta(days=3), id="backfilled"),
+            pytest.param([*WEEK, SPLIT], MONDAY, id="split"),
+            pytest.param([*WEEK, SPLIT | {"is_final": False}], None, id="a provisional bar's split"),
+        ],
+    )
+    def test_is_the_first_day_that_gold_computes_anew(
+        self, told: list[dict[str, Any]], expected: date | None, connection: Connection
+    ) -> None:
+        assert changed_from(connection, made(*self.WEEK)) == MONDAY
+        assert changed_from(connection, made(*told, at=1)) == expected
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            pytest.param([*WEEK, SPLIT | {"split_coefficient": 3.0}], id="changed"),
+            pytest.param([*WEEK, bar(THURSDAY)], id="no split"),
+            pytest.param([*WEEK], id="withdrawn with its bar"),
+            pytest.param([*WEEK, SPLIT | {"is_final": False}], id="final no more"),
+        ],
+    )
+    def test_is_the_first_bar_where_a_split_is_another(
+        self, told: list[dict[str, Any]], connection: Connection
+    ) -> None:
+        load(connection, made(*self.WEEK, self.SPLIT))
+        assert changed_from(connection, made(*told, at=1)) == MONDAY
+
+    def test_split_counts_when_its_bar_is_final(self, connection: Connection) -> None:
+        load(connection, made(*self.WEEK, self.SPLIT | {"is_final": False}))
+        assert changed_from(connection, made(*self.WEEK, self.SPLIT, at=1)) == MONDAY
+
+    def test_refused_answer_changes_nothing(self, connection: Connection) -> None:
+        load(connection, made(*self.WEEK))
+        assert changed_from(connection, made(bar(FRIDAY), at=1, refused="torn")) is None
 
 
 class TestCounts:

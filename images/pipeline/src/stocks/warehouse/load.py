@@ -60,11 +60,12 @@ with withdrawn as (
     where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
       and not exists (select 1 from incoming where incoming.price_date = bar.price_date)
       and not (is_final and not %(rebased)s and to_char(price_date, 'YYYY-MM-DD') = any(%(rejected)s))
-    returning old.price_date, old.is_final
+    returning old.price_date, old.is_final, old.split_coefficient
 )
 select
     count(*),
     count(*) filter (where is_final),
+    coalesce(bool_or(is_final and split_coefficient <> 1), false),
     min(price_date) filter (where is_final),
     max(price_date) filter (where is_final)
 from withdrawn
@@ -92,16 +93,29 @@ with written as (
           is distinct from
           (excluded.open, excluded.high, excluded.low, excluded.close, excluded.adjusted_close, excluded.volume,
            excluded.dividend_amount, excluded.split_coefficient, excluded.is_final)
-    returning new.price_date, old.is_final as was_final, new.adjusted_close / old.adjusted_close as factor
+    returning
+        new.price_date,
+        new.is_final,
+        old.is_final as was_final,
+        case when new.is_final then new.split_coefficient else 1 end
+            <> case when old.is_final then old.split_coefficient else 1 end as has_other_split,
+        new.adjusted_close / old.adjusted_close as factor
 )
 select
     count(*) filter (where was_final is null),
     count(*) filter (where was_final),
     count(*) filter (where not was_final),
+    coalesce(bool_or(has_other_split), false),
+    min(price_date) filter (where is_final or was_final),
     min(price_date) filter (where was_final),
     max(price_date) filter (where was_final),
     (array_agg(factor order by abs(ln(factor)) desc) filter (where was_final))[1]
 from written
+"""
+
+_FIRST_BAR: LiteralString = """
+select min(price_date) from silver.price_bar
+where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s and is_final
 """
 
 _FORGET: tuple[LiteralString, ...] = (
@@ -115,12 +129,12 @@ _FORGET: tuple[LiteralString, ...] = (
 _RECORD: LiteralString = """
 insert into ops.bronze_object (
     bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message,
-    bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected
+    bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected, changed_from
 )
 values (
     %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s,
     %(rule)s, %(message)s,
-    %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s
+    %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s, %(changed_from)s
 )
 """
 
@@ -265,8 +279,9 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
     if _is_refused(connection, one, compared.faults, accepted, counts):
         return counts
     values["rebased"] = compared.rebased
-    counts.withdrawn, final, *withdrawn = _one_row(connection, _WITHDRAW, values)
-    counts.inserted, counts.restated, counts.replaced, *restated, factor = _one_row(connection, _UPSERT, values)
+    counts.withdrawn, final, split_gone, *withdrawn = _one_row(connection, _WITHDRAW, values)
+    written = _one_row(connection, _UPSERT, values)
+    counts.inserted, counts.restated, counts.replaced, other_split, written_from, *restated, factor = written
     counts.unchanged = one.series.bars.height - counts.inserted - counts.restated - counts.replaced
     if counts.restated or final:
         days = [day for day in (*withdrawn, *restated) if day is not None]
@@ -292,7 +307,10 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
             ],
         )
     _record_suspects(connection, one, [*one.series.suspects.iter_rows(), *compared.suspects])
-    _record(connection, key, one.interval, "loaded", "", counts)
+    # All closes before a split are divided by it.
+    first = _one_row(connection, _FIRST_BAR, values) if split_gone or other_split else ()
+    changed_from = min((day for day in (withdrawn[0], written_from, *first) if day is not None), default=None)
+    _record(connection, key, one.interval, "loaded", "", counts, changed_from=changed_from)
     return counts
 
 
@@ -354,6 +372,7 @@ def _record(
     counts: LoadCounts,
     *,
     rule: str = "",
+    changed_from: date | None = None,
 ) -> None:
     connection.execute(
         _RECORD,
@@ -368,5 +387,6 @@ def _record(
             "status": status,
             "rule": rule,
             "message": message,
+            "changed_from": changed_from,
         },
     )
