@@ -19,14 +19,18 @@ LATEST = "select symbol, max(price_date) from gold.fact_adjusted_prices group by
 
 
 def worsen(instance: Instance, spoil: Any) -> None:
-    """Puts a worse copy of AAPL's latest answer into bronze, given on the Monday after the others of that day."""
+    """Puts a worse copy of AAPL's latest answer into bronze, given on the Monday after the others of that day.
+
+    Before it comes one that says the same as the latest: what is held was told twice then.
+    """
     *_, latest = sorted((instance.state / "bronze" / "series" / "AAPL").rglob("*.gz"))
     answer = json.loads(gzip.decompress(latest.read_bytes()))
     [series] = (value for name, value in answer.items() if name != "Meta Data")
-    spoil(series)
-    body = json.dumps(answer).encode()
-    worse = latest.with_name(f"20050228T235900Z-{hashlib.sha256(body).hexdigest()}.json.gz")
-    worse.write_bytes(gzip.compress(body))
+    for moment, change in (("20050228T120000Z", lambda _: None), ("20050228T235900Z", spoil)):
+        change(series)
+        body = json.dumps(answer).encode()
+        copy = latest.with_name(f"{moment}-{hashlib.sha256(body).hexdigest()}.json.gz")
+        copy.write_bytes(gzip.compress(body))
 
 
 def last_hundred(series: dict[str, Any]) -> None:

@@ -307,13 +307,15 @@ class TestCounts:
 
     def test_answer_that_lacks_more_than_a_few_bars_is_refused(self, connection: Connection) -> None:
         days = [MONDAY + timedelta(days=n) for n in range(10)]
-        load(connection, made(*map(bar, days)))
-        assert load(connection, made(*map(bar, days[6:]), at=1)) == LoadCounts()
+        for at in (0, 1):
+            load(connection, made(*map(bar, days), at=at))
+        assert load(connection, made(*map(bar, days[6:]), at=2)) == LoadCounts()
         assert list(closes(connection)) == days
         assert reasons(connection, "IBM") == {
-            "sample": "It lacks 6 of the 10 final bars told before, from 2024-05-13 to 2024-05-18."
+            "sample": "It lacks 6 of the 10 final bars told before, from 2024-05-13 to 2024-05-18. "
+            "1 answer tells so, 2 told what is held."
         }
-        assert load(connection, made(*map(bar, days[5:]), at=2)) == LoadCounts(unchanged=5, withdrawn=5)
+        assert load(connection, made(*map(bar, days[5:]), at=3)) == LoadCounts(unchanged=5, withdrawn=5)
         assert reasons(connection, "IBM") == {}
 
     def test_intervals_and_symbols_are_apart(self, connection: Connection) -> None:

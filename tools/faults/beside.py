@@ -36,30 +36,36 @@ class Beside:
         self._symbols = (f"S{number}" for number in itertools.count())
 
     def held(self, before: Series, then: Series) -> Verdict:
-        """What becomes of an answer after another one, which is right."""
+        """What becomes of an answer after another one, which is right and was told twice."""
         symbol = next(self._symbols)
         with self._connection.transaction(force_rollback=True):
-            load(self._connection, _answer(symbol, before, before.judged(symbol=symbol), 0))
-            parsed = then.judged(symbol=symbol)
+            right = before.judged(symbol=symbol)
+            for number in (0, 1):
+                load(self._connection, _answer(symbol, before, right, number))
+            answer = _answer(symbol, then, then.judged(symbol=symbol), 2)
             rules = list[str]()
-            # Every rule is accepted in turn, so that the next one shows.
-            for again in itertools.count(1):
-                answer = _answer(symbol, then, parsed, again)
-                self._connection.cursor().executemany(
-                    "insert into ops.accepted_fault (bronze_key, rule, symbol, accepted_by) values (%s, %s, %s, 'all')",
-                    [(str(answer.key), rule, symbol) for rule in rules],
-                )
-                load(self._connection, answer)
-                found = self._connection.execute(
-                    "select rule from ops.bronze_object where bronze_key = %s", [str(answer.key)]
-                ).fetchone()
-                if found is None or not found[0]:
-                    break
-                rules.append(found[0])
-            suspects = self._connection.execute(
-                "select rule from silver.suspect_bar where bronze_key = %s order by price_date", [str(answer.key)]
+            while True:
+                refused, suspects = self._loaded(answer, rules)
+                if not refused:
+                    return Verdict(rules, answer.series.rejects["rule"].to_list(), suspects)
+                rules.append(refused)
+
+    def _loaded(self, answer: Load, accepted: list[str]) -> tuple[str, list[str]]:
+        """By which rule an answer is refused where others were accepted, and what is warned of where it isn't."""
+        with self._connection.transaction(force_rollback=True):
+            self._connection.cursor().executemany(
+                "insert into ops.accepted_fault (bronze_key, rule, symbol, accepted_by) values (%s, %s, %s, 'all')",
+                [(str(answer.key), rule, answer.key.symbol) for rule in accepted],
             )
-            return Verdict(rules, parsed.rejects["rule"].to_list(), [rule for (rule,) in suspects])
+            load(self._connection, answer)
+            key = [str(answer.key)]
+            refused = self._connection.execute(
+                "select rule from ops.bronze_object where bronze_key = %s and status = 'refused'", key
+            ).fetchone()
+            suspects = self._connection.execute(
+                "select rule from silver.suspect_bar where bronze_key = %s order by price_date", key
+            )
+            return refused[0] if refused else "", [rule for (rule,) in suspects]
 
 
 def _answer(symbol: str, series: Series, parsed: ParsedSeries, number: int) -> Load:

@@ -219,7 +219,8 @@ ANSWER_RULES: dict[str, str] = {
     ACTIONS_WITHDRAWN: "A split that was told before, or more than five dividends, are told no more.",
 }
 """What a whole answer must hold to; from BARS_MISSING on, beside the bars that silver holds.
-One that breaks a rule is refused: the series is held as it was."""
+One that breaks a rule is refused: the series is held as it was; by a rule of the latter only while more answers told
+what silver holds than tell the contrary."""
 
 ACCEPTABLE = frozenset(ANSWER_RULES) - {NOT_A_SERIES, TWO_BASES}
 """Those that a person may accept: the bars of such an answer can be right."""
@@ -228,12 +229,14 @@ QUIET_GAP = "quiet_gap"
 VOLUME_LEVEL = "volume_level"
 CLOSE_REVISED = "close_revised"
 DIVIDEND_REVISED = "dividend_revised"
+SERIES_REWRITTEN = "series_rewritten"
 
 SUSPECT_RULES: dict[str, str] = {
     QUIET_GAP: "Open and close are far from the close before, on a day of ordinary range and traded value; no action.",
     VOLUME_LEVEL: "From this day on ten volumes are all less than a fifth, or more than five times, of the ten before.",
     CLOSE_REVISED: "The close as traded is another one than was told before; so are five more at most.",
     DIVIDEND_REVISED: "A dividend that was told before is another one now, or none.",
+    SERIES_REWRITTEN: "As many answers contradict what was told before as had told that: the series is theirs now.",
 }
 """What is odd of a bar, but can be right: it is applied, and gold warns."""
 

@@ -6,11 +6,12 @@ A few corrections are told and taken. More of them are another series: other day
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, LiteralString
 
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from stocks.silver.rules import (
@@ -47,7 +48,7 @@ with both_told as (
         incoming.volume as new_volume,
         incoming.dividend_amount as new_dividend,
         incoming.split_coefficient as new_split
-    from silver.price_bar as bar
+    from {bars} as bar
     left join incoming using (price_date)
     where bar.symbol = %(symbol)s and bar.interval = %(interval)s and bar.source = %(source)s
 ),
@@ -104,28 +105,19 @@ class Compared:
     """Day, rule of `rules.SUSPECT_RULES` and reason of bars that are odd, but can be right."""
 
 
-def compare(connection: Connection, symbol: str, interval: str, source: str, rejected: list[str]) -> Compared:
+def compare(connection: Connection, values: Mapping[str, Any], *, bars: str = "price_bar") -> Compared:
     """Compares the table `incoming` with what silver holds of the series.
 
     Args:
         connection: In the transaction of the load.
-        symbol: Whose bars.
-        interval: Of the bars.
-        source: Who tells them.
-        rejected: Dates, as received, that the answer has, but in rows that break a rule.
+        values: symbol, interval and source of the series; rejected: dates, as received, that the answer has, but in
+            rows that break a rule.
+        bars: The table of silver that has what was told before.
     """
-    values = {
-        "symbol": symbol,
-        "interval": interval,
-        "source": source,
-        "rejected": rejected,
-        "revised": _REVISED,
-        "twice": _TWICE,
-        "few": _FEW,
-        "within": WITHIN,
-    }
+    statement = sql.SQL(_COMPARED).format(bars=sql.Identifier("silver", bars))
+    constants = {"revised": _REVISED, "twice": _TWICE, "few": _FEW, "within": WITHIN}
     with connection.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(_COMPARED, values).fetchone()
+        found = cursor.execute(statement, {**values, **constants}).fetchone()
     assert found is not None
     return Compared(rebased=found["rebased"], faults=dict(_faults(found)), suspects=list(_suspects(found)))
 

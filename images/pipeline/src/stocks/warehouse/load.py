@@ -1,7 +1,8 @@
 """Bars into silver: COPY into a temporary table, one upsert, one transaction with the row in ops.bronze_object.
 
 The newest answer is the series: a bar that it no longer has is withdrawn, and of an older one nothing is taken. So a
-series never holds bars of two bases. A load that is killed leaves nothing behind; one that is repeated changes nothing.
+series never holds bars of two bases. What contradicts the bars held must have as many witnesses as they have. A load
+that is killed leaves nothing behind; one that is repeated changes nothing.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from psycopg import sql
 from stocks.bronze import ObjectKey
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
-from stocks.silver.rules import DUPLICATE_WEEK
+from stocks.silver.rules import DUPLICATE_WEEK, SERIES_REWRITTEN
 from stocks.warehouse.connection import Connection
 from stocks.warehouse.held import compare
+from stocks.warehouse.witnesses import forget, weigh
 
 
 class Load(NamedTuple):
@@ -122,18 +124,19 @@ _FORGET: tuple[LiteralString, ...] = (
     "delete from silver.price_bar where symbol = %s",
     "delete from silver.rejected_bar where symbol = %s",
     "delete from silver.suspect_bar where symbol = %s",
+    "delete from silver.contested_bar where symbol = %s",
     "delete from silver.restatement where symbol = %s",
     "delete from ops.bronze_object where symbol = %s and interval is not null",
 )
 
 _RECORD: LiteralString = """
 insert into ops.bronze_object (
-    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message,
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message, witnesses,
     bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected, changed_from
 )
 values (
     %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s,
-    %(rule)s, %(message)s,
+    %(rule)s, %(message)s, %(witnesses)s,
     %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s, %(changed_from)s
 )
 """
@@ -248,7 +251,9 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
     accepted = {
         rule for (rule,) in connection.execute("select rule from ops.accepted_fault where bronze_key = %s", [str(key)])
     }
-    if _is_refused(connection, one, one.series.faults, accepted, counts):
+    if faults := _not_accepted(one.series.faults, accepted):
+        why = " ".join(faults.values())
+        _record(connection, key, one.interval, "refused", why, counts, rule=next(iter(faults)))
         return counts
     newer = connection.execute(
         """
@@ -275,10 +280,18 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
         "observed_at": key.observed_at,
         "rejected": told.to_list(),
     }
-    compared = compare(connection, key.symbol, one.interval, key.source, told.to_list())
-    if _is_refused(connection, one, compared.faults, accepted, counts):
-        return counts
-    values["rebased"] = compared.rebased
+    compared = compare(connection, values)
+    suspects = [*one.series.suspects.iter_rows(), *compared.suspects]
+    rule, witnesses = "", 1
+    if contradicted := _not_accepted(compared.faults, accepted):
+        found, rule = weigh(connection, values), next(iter(contradicted))
+        why, witnesses = f"{' '.join(contradicted.values())} {found}", found.contrary
+        if witnesses < found.held:
+            _record(connection, key, one.interval, "refused", why, counts, rule=rule, witnesses=witnesses)
+            return counts
+        suspects.append((one.series.bars["price_date"].item(-1), SERIES_REWRITTEN, why))
+    # A rewritten series is told anew: what the answer has in rows that break a rule was told of another one.
+    values["rebased"] = compared.rebased or bool(rule)
     counts.withdrawn, final, split_gone, *withdrawn = _one_row(connection, _WITHDRAW, values)
     written = _one_row(connection, _UPSERT, values)
     counts.inserted, counts.restated, counts.replaced, other_split, written_from, *restated, factor = written
@@ -306,22 +319,20 @@ def _load_one(connection: Connection, one: Load) -> LoadCounts:
                 str(key),
             ],
         )
-    _record_suspects(connection, one, [*one.series.suspects.iter_rows(), *compared.suspects])
+    forget(connection, values)
+    _record_suspects(connection, one, suspects)
     # All closes before a split are divided by it.
     first = _one_row(connection, _FIRST_BAR, values) if split_gone or other_split else ()
     changed_from = min((day for day in (withdrawn[0], written_from, *first) if day is not None), default=None)
-    _record(connection, key, one.interval, "loaded", "", counts, changed_from=changed_from)
+    _record(
+        connection, key, one.interval, "loaded", "", counts, rule=rule, witnesses=witnesses, changed_from=changed_from
+    )
     return counts
 
 
-def _is_refused(
-    connection: Connection, one: Load, faults: Mapping[str, str], accepted: Collection[str], counts: LoadCounts
-) -> bool:
-    """Whether an answer has a fault that nobody accepted; the first such rule is what it is held by."""
-    left = {rule: why for rule, why in faults.items() if rule not in accepted}
-    if left:
-        _record(connection, one.key, one.interval, "refused", " ".join(left.values()), counts, rule=next(iter(left)))
-    return bool(left)
+def _not_accepted(faults: Mapping[str, str], accepted: Collection[str]) -> dict[str, str]:
+    """The faults of an answer that nobody accepted; the first such rule is what it is held by."""
+    return {rule: why for rule, why in faults.items() if rule not in accepted}
 
 
 def _one_row(connection: Connection, statement: LiteralString, values: dict[str, object]) -> tuple[Any, ...]:
@@ -372,6 +383,7 @@ def _record(
     counts: LoadCounts,
     *,
     rule: str = "",
+    witnesses: int = 1,
     changed_from: date | None = None,
 ) -> None:
     connection.execute(
@@ -387,6 +399,7 @@ def _record(
             "status": status,
             "rule": rule,
             "message": message,
+            "witnesses": witnesses,
             "changed_from": changed_from,
         },
     )
