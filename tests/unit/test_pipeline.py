@@ -28,6 +28,7 @@ from stocks.errors import (
     QuotaSpent,
     StoreUnavailable,
     UnknownSymbol,
+    exit_code_of,
 )
 from stocks.outcome import Outcome
 from stocks.providers import Answer, Endpoint, RequestBudget, Source, Unlimited, open_sources
@@ -431,6 +432,19 @@ class TestSeveralSources:
         assert "IBM" in normalize(bronze, warehouse, ["IBM"], report=Listener()).errors
 
 
+def test_beside_a_key_that_is_none_what_can_be_fetched_is(provider: Provider, bronze: Bronze, tmp_path: Path) -> None:
+    fetch(provider, bronze, "IBM")
+    (key,) = bronze.objects("IBM")
+    path = tmp_path / "bronze" / str(key)
+    path.rename(path.with_name(f"1{path.name}"))
+    for written in (1, 0):
+        outcome = fetch(provider, bronze, "IBM", "MSFT")
+        assert list(outcome.errors) == ["IBM"]
+        assert f"1{path.name}" in str(outcome.errors["IBM"])
+        assert outcome.written == written  # of MSFT
+        assert bronze.objects("IBM") == [key]
+
+
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_fetched_behind_an_answer_from_the_future(
     provider: Provider, bronze: Bronze, *, force: bool
@@ -494,7 +508,7 @@ class TestNormalize:
         assert newer in bronze.objects("IBM")
 
     @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
-    @pytest.mark.parametrize("name", ["DANGLING", "UNKNOWN", "OVERVIEW", "DEEP", "JUMP", "EARLY", "BOMB", "FAR"])
+    @pytest.mark.parametrize("name", ["DANGLING", "UNKNOWN", "OVERVIEW", "DEEP", "JUMP", "EARLY", "BOMB"])
     def test_a_bad_object_fails_its_ticker_alone_until_a_good_answer_heals_it(
         self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path, name: str, again: Callable[..., Outcome]
     ) -> None:
@@ -514,19 +528,35 @@ class TestNormalize:
             other = tmp_path / "bronze" / str(key).replace(DAILY.name, name)
             other.parent.mkdir(parents=True)
             path.rename(other)
-        if name == "FAR":  # of the year 12024, as no key is: a stranger's file
-            path.rename(path.with_name(f"1{path.name}"))
         if name == "JUMP":  # the first basis in silver, then another
             put(bronze, "IBM", body("IBM", {FRIDAY: 4e-320, MONDAY: 4e-320}), MONDAY_EVENING - timedelta(hours=1))
         put(bronze, "MSFT", body("MSFT", {FRIDAY: 20}), MONDAY_EVENING)
         for _ in range(2):
             outcome = again(bronze, warehouse, ["IBM", "MSFT"], report=Listener())
-            assert list(outcome.errors) == ([] if name in ("EARLY", "FAR") else ["IBM"])
+            assert list(outcome.errors) == ([] if name == "EARLY" else ["IBM"])
             assert ("MSFT", FRIDAY, 20.0, True) in bars(warehouse)
             assert all(day > "1900" for _, day, *_ in bars(warehouse))
         put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11, TUESDAY: 12}), TUESDAY_EVENING)
         assert again(bronze, warehouse, ["IBM", "MSFT"], report=Listener()).errors == {}
         assert len(bars(warehouse)) == 4
+
+    @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
+    def test_a_key_that_is_none_fails_its_ticker_alone_until_it_is_moved_away(
+        self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path, again: Callable[..., Outcome]
+    ) -> None:
+        key = put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        path = tmp_path / "bronze" / str(key)
+        far = path.rename(path.with_name(f"1{path.name}"))  # of the year 12024
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10, MONDAY: 11}), MONDAY_EVENING)
+        put(bronze, "MSFT", body("MSFT", {FRIDAY: 20}), MONDAY_EVENING)
+        for _ in range(2):
+            outcome = again(bronze, warehouse, ["IBM", "MSFT"], report=Listener())
+            assert list(outcome.errors) == ["IBM"]
+            assert far.name in str(outcome.errors["IBM"])
+            assert exit_code_of(outcome.errors.values()) == 65
+            assert [row[:2] for row in bars(warehouse)] == [("IBM", FRIDAY), ("IBM", MONDAY), ("MSFT", FRIDAY)]
+        far.unlink()
+        assert again(bronze, warehouse, ["IBM", "MSFT"], report=Listener()).errors == {}
 
     def test_corrupt_object_that_is_restored_is_loaded(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path

@@ -121,6 +121,23 @@ def test_a_strangers_files_are_passed_over(bronze, store, answer):
     assert bronze.symbols() == ["IBM"]
 
 
+def test_what_lies_among_a_symbols_objects_and_is_none_is_its_fault_in_one_line(bronze, store, answer):
+    key, _ = bronze.put(answer())
+    far = f"{key.prefix}1{str(key).removeprefix(key.prefix)}"  # of a year with five digits
+    assert bronze.held("IBM") == ([key], None)
+    for name in (far, "series/IBM/a b", "series/MSFT/notes.txt", "series/not a symbol/notes.txt", "series/README"):
+        store.put_if_absent(name, b"")
+    keys, stray = bronze.held("IBM")
+    assert keys == [key]
+    assert f"{far!r}, and 1 more, in {store.url} is no object of bronze" in str(stray)
+    assert "move it away" in str(stray)
+    # Below the folder of one endpoint and source.
+    assert bronze.held("IBM", endpoint=key.endpoint, source=key.source).stray is not None
+    assert bronze.held("IBM", endpoint=WEEKLY.name).stray is None
+    assert bronze.held("IBM", area="reference") == ([], None)
+    assert bronze.symbols() == ["IBM", "MSFT"]
+
+
 def test_a_symbol_that_is_a_path_is_refused(bronze, answer):
     for symbol in ("../IBM", "IBM/x", ""):
         with pytest.raises(ConfigError, match="not a symbol"):

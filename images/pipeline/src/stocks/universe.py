@@ -62,13 +62,18 @@ def listed(day: date) -> list[str]:
     return [c.symbol for c in companies().values() if c.last_listed is None or day <= c.last_listed]
 
 
+def is_symbol(text: str) -> bool:
+    """Whether a text can be a symbol, and so part of a path."""
+    return _SYMBOL.fullmatch(text) is not None and ".." not in text
+
+
 def check_symbol(symbol: str) -> str:
     """The symbol itself.
 
     Raises:
         ConfigError: It can't be one; it would also become part of a path.
     """
-    if not _SYMBOL.fullmatch(symbol) or ".." in symbol:
+    if not is_symbol(symbol):
         raise ConfigError(
             f"{symbol!r} is not a symbol.",
             hint="Symbols look like IBM, BRK-B, TSCO.LON; separate them by commas.",

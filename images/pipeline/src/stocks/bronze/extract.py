@@ -138,10 +138,11 @@ def _is_of_symbol(error: StocksError) -> bool:
 
 def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, overview: bool) -> int:
     """Fetches what is missing of one ticker; gives the number of answers that were new."""
-    written = 0
+    written, stray = 0, None
     facts = [endpoint for endpoint in source.provider.endpoints if overview and endpoint.interval is None]
     for endpoint in [source.series, *facts]:
-        held = bronze.objects(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
+        held, found = bronze.held(symbol, area=area_of(endpoint), endpoint=endpoint.name, source=source.name)
+        stray = stray or found
         if held:
             held[-1].check_time(source.latest())
         if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
@@ -154,6 +155,8 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, ov
             raise
         _, is_new = bronze.put(answer)
         written += is_new
+    if stray:  # what can be fetched beside it is
+        raise stray
     return written
 
 

@@ -7,18 +7,28 @@ import hashlib
 import zlib
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
 from stocks.bronze.object_store import ObjectStore
-from stocks.errors import ConfigError, CorruptObject
+from stocks.errors import ConfigError, CorruptObject, DataError
 from stocks.providers.provider import Answer, Endpoint
 from stocks.settings import Settings
-from stocks.universe import check_symbol
+from stocks.universe import check_symbol, is_symbol
 
 _MOST: int = Settings.model_fields["stocks_answer_bytes"].default
+
+
+class Held(NamedTuple):
+    """What bronze holds of a symbol."""
+
+    keys: list[ObjectKey]
+    """Oldest first."""
+    stray: DataError | None
+    """What else lies among them: nobody knows what it was, so that it stays an error of the symbol until it is gone."""
 
 
 class Bronze:
@@ -58,23 +68,29 @@ class Bronze:
         """Stores an answer that holds no usable series, where silver does not look."""
         return self._put("quarantine", source, endpoint, symbol, observed_at, body)[0]
 
+    def held(self, symbol: str, area: Area = "series", endpoint: str | None = None, source: str | None = None) -> Held:
+        """A symbol's objects in an area, and what lies there besides; of every endpoint and source where None."""
+        prefix = f"{area}/{check_symbol(symbol)}/"
+        if endpoint is not None:
+            prefix += f"{endpoint}/" + (f"{source}/" if source is not None else "")
+        keys, strays = [], []
+        for text in self.store.keys(prefix):
+            if (key := ObjectKey.parse(text)) is None:
+                strays.append(text)
+            elif source is None or key.source == source:
+                keys.append(key)
+        return Held(sorted(keys, key=lambda key: (key.observed_at, key.sha256)), self._fault(symbol, strays))
+
     def objects(
         self, symbol: str, area: Area = "series", endpoint: str | None = None, source: str | None = None
     ) -> list[ObjectKey]:
-        """A symbol's objects in an area, oldest first; of every endpoint and source where None."""
-        prefix = f"{area}/{check_symbol(symbol)}/"
-        if endpoint is not None:
-            prefix += f"{endpoint}/"
-        found = [
-            key
-            for key in self._listing(prefix)
-            if (endpoint is None or key.endpoint == endpoint) and (source is None or key.source == source)
-        ]
-        return sorted(found, key=lambda key: (key.observed_at, key.sha256))
+        """The keys of `held`."""
+        return self.held(symbol, area, endpoint, source).keys
 
     def symbols(self, area: Area = "series") -> list[str]:
-        """The symbols that have an object in an area, sorted."""
-        return sorted({key.symbol for key in self._listing(f"{area}/")})
+        """The symbols that have an object in an area, or something else where theirs would lie; sorted."""
+        found = {text.split("/")[1] for text in self.store.keys(f"{area}/") if text.count("/") > 1}
+        return sorted(symbol for symbol in found if is_symbol(symbol))
 
     def read(self, key: ObjectKey) -> bytes:
         """An answer's bytes as received.
@@ -118,6 +134,15 @@ class Bronze:
             return latest[0], False
         # No time and no name inside: equal answers give equal objects.
         return key, self.store.put_if_absent(str(key), gzip.compress(body, compresslevel=6, mtime=0))
+
+    def _fault(self, symbol: str, strays: list[str]) -> DataError | None:
+        if not strays:
+            return None
+        more = f", and {len(strays) - 1:,} more," if len(strays) > 1 else ""
+        return DataError(
+            f"{symbol}: {strays[0]!r}{more} in {self.store.url} is no object of bronze: the name is damaged.",
+            hint="Give it back the name that it had, or move it away; then run `stocks replay`.",
+        )
 
     def _listing(self, prefix: str) -> list[ObjectKey]:
         """The keys below a prefix in the store's order; files that aren't ours are passed over."""

@@ -41,14 +41,15 @@ def normalize(
     with warehouse.connect(Role.WRITER) as connection:
         for done, symbol in enumerate(tickers, start=1):
             own = LoadCounts()
-            held, overviews = bronze.objects(symbol), bronze.objects(symbol, area="reference")
-            keys, faults = pending(connection, held), _Faults()
-            for one in _read(parse, bronze, held, keys, faults):
+            held, overviews = bronze.held(symbol), bronze.held(symbol, area="reference")
+            keys, faults = pending(connection, held.keys), _Faults()
+            for one in _read(parse, bronze, held.keys, keys, faults):
                 own.add(load(connection, one))
-            for company in _read(_company, bronze, overviews, pending(connection, overviews), faults):
+            for company in _read(_company, bronze, overviews.keys, pending(connection, overviews.keys), faults):
                 load_company(connection, company)
-            for fault in faults.values():
-                outcome.errors.setdefault(symbol, fault)
+            for fault in (*faults.values(), held.stray, overviews.stray):
+                if fault:
+                    outcome.errors.setdefault(symbol, fault)
             _note_refusal(connection, symbol, sources, outcome)
             outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
             outcome.counts.add(own)
@@ -76,8 +77,8 @@ def replay(
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
         for done, symbol in enumerate(tickers, start=1):
-            keys = _known(bronze.objects(symbol), as_of)
-            overviews = _known(bronze.objects(symbol, area="reference"), as_of)
+            held, told = bronze.held(symbol), bronze.held(symbol, area="reference")
+            keys, overviews = _known(held.keys, as_of), _known(told.keys, as_of)
             try:
                 # Apart: what is wrong with the company leaves its prices alone.
                 faults = _Faults()
@@ -93,6 +94,8 @@ def replay(
                 outcome.done[symbol] = f"{len(keys)} answers"
             except DataError as error:
                 outcome.errors[symbol] = error
+            if stray := held.stray or told.stray:
+                outcome.errors.setdefault(symbol, stray)
             _note_refusal(connection, symbol, sources, outcome)
             report.advance("replay", done, symbol)
         analyze(connection)
