@@ -84,7 +84,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
 ##@ Develop
-.PHONY: test format check generate lock ci coverage clean
+.PHONY: test format check generate lock ci coverage bench audit-mem clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
 	@$(PYTEST) $(ARGS)
 
@@ -114,6 +114,12 @@ ci: check test ## What CI runs; .ci/run adds what needs a cluster
 
 coverage: $(VENV)/dev ## All tests, measured; tracing what they start takes half as long again
 	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+bench: $(VENV)/bench ## A day's work beside what it is measured against (ARGS="curve", "factors", "sample", "memory")
+	@$(BIN)/python -m tools.bench $(ARGS)
+
+audit-mem: $(VENV)/bench ## Peak memory and time of each stage in Polars, pandas and DuckDB (ARGS="--svg FILE")
+	@$(BIN)/python -m tools.bench.audit_mem $(ARGS)
 
 clean: ## Remove .venv and caches; .state, which holds your data, stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs
@@ -149,4 +155,9 @@ $(VENV)/workflows: requirements/workflows.txt workflows/pyproject.toml $(VENV)/l
 $(VENV)/dev: requirements/dev.txt $(VENV)/dashboard $(VENV)/workflows
 	@echo "Installing what the tests need, from requirements/dev.txt"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/bench: requirements/bench.txt $(VENV)/dev
+	@echo "Installing what the benchmarks compare with, from requirements/bench.txt"
+	@$(PIP) install --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@

@@ -1,4 +1,4 @@
-"""How long a visitor of the dashboard waits, on the warehouse that big_warehouse.py fills.
+"""How long a visitor of the dashboard waits, on the warehouse that `python -m tools.bench fill` makes.
 
     python -m tests.benchmarks.dashboard_pages STATE_DIR [ROUNDS]
 
@@ -61,7 +61,7 @@ import connectorx
 began = time.perf_counter()
 facts = connectorx.read_sql(os.environ["STOCKS_WAREHOUSE_URL"], "select * from gold.fact_adjusted_prices")
 read = time.perf_counter() - began
-one = facts[(facts.symbol == "S123") & (facts.interval == "daily")]
+one = facts[(facts.symbol == "B0123") & (facts.interval == "daily")]
 print(f"{read:.1f} s to read, {1000 * (time.perf_counter() - began - read):.0f} ms to filter, {len(facts):,} rows, "
       f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB")
 """
@@ -111,13 +111,13 @@ def clicks(address: str, gate: Gate, rounds: int) -> None:
             page.get_by_test_id("stTopNavLink").filter(has_text=title).evaluate(_CLICK)
         for _ in range(rounds):
             chosen = chance.sample(range(SYMBOLS), 5)
-            arrive(page, f"http://{address}/stock?symbol=S{chosen[0]:03d}")
+            arrive(page, f"http://{address}/stock?symbol=B{chosen[0]:04d}")
             timed(page, "stock, 1Y to Max", pill(page, "Max"))
             timed(page, "stock, Max to 5Y", pill(page, "5Y"))
-            names = "&".join(f"symbols=S{each:03d}" for each in chosen)
-            arrive(page, f"http://{address}/compare?{names}&benchmark=S{chance.randrange(SYMBOLS):03d}&horizon=1M")
+            names = "&".join(f"symbols=B{each:04d}" for each in chosen)
+            arrive(page, f"http://{address}/compare?{names}&benchmark=B{chance.randrange(SYMBOLS):04d}&horizon=1M")
             timed(page, "compare 6, 1M to Max", pill(page, "Max"))
-            pair = "&".join(f"symbols=S{each:03d}" for each in chance.sample(range(SYMBOLS), 12))
+            pair = "&".join(f"symbols=B{each:04d}" for each in chance.sample(range(SYMBOLS), 12))
             arrive(page, f"http://{address}/market?{pair}&horizon=1M")
             timed(page, "market 12, 1M to 1Y", pill(page, "1Y"))
             timed(page, "market 12, 1Y to Max", pill(page, "Max"))
@@ -152,9 +152,9 @@ async def visit(
     """One session: page after page, each with symbols of its own."""
     chance = random.Random(SEED * 1000 + number)
     kinds: dict[str, Callable[[], str]] = {
-        "": lambda: f"search=S{chance.randrange(50):02d}&order=week",
-        "stock": lambda: f"symbol=S{chance.randrange(SYMBOLS):03d}&horizon=Max",
-        "compare": lambda: "&".join(f"symbols=S{each:03d}" for each in chance.sample(range(SYMBOLS), 5)),
+        "": lambda: f"search=B{chance.randrange(50):03d}&order=week",
+        "stock": lambda: f"symbol=B{chance.randrange(SYMBOLS):04d}&horizon=Max",
+        "compare": lambda: "&".join(f"symbols=B{each:04d}" for each in chance.sample(range(SYMBOLS), 5)),
         "market": lambda: f"sector={chance.choice(SECTORS).replace(' ', '+')}&horizon={chance.choice(['1Y', '5Y'])}",
         "health": lambda: "",
     }
