@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stocks.errors import MalformedPayload
-from stocks.providers.json_text import read_pairs, storable, write
+from stocks.providers.json_text import read_pairs, shape, storable, write
 
 documents = st.recursive(
     st.none() | st.booleans() | st.text(max_size=8),
@@ -49,3 +49,12 @@ def test_storable_text_is_what_postgresql_takes(text):
     assert "\0" not in stored
     assert stored.encode().decode() == stored
     assert len(stored) == len(text)
+
+
+@pytest.mark.parametrize("before", range(6))
+def test_an_escape_is_one_wherever_a_text_is_cut(before):
+    """Megabyte by megabyte, nesting is told as of the whole."""
+    start = b'{"a": "' + b"x" * (2**20 - 10 - before)
+    for text, depth in ((start + rb"\\\"[[[" + b'", "b": [[]]}', 3), (start + rb"\\\\" + b'", "b": [[]]}', 3)):
+        assert isinstance(json.loads(text), dict)
+        assert shape(text, deepest=10, most=10) == (depth, 1)

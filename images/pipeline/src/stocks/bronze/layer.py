@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import io
 import zlib
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
 from stocks.bronze.object_store import ObjectStore
 from stocks.errors import ConfigError, CorruptObject, DataError
+from stocks.providers.inflate import gzip_unpacker, inflate
 from stocks.providers.provider import Answer, Endpoint
 from stocks.settings import Settings
 from stocks.universe import check_symbol, is_symbol
@@ -99,15 +102,15 @@ class Bronze:
             CorruptObject: They are not the bytes that were stored, or more than may be read.
             DataError: There is no such object.
         """
-        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            # What can't be packed any smaller grows by a few bytes in a thousand.
-            body = unpacked.decompress(self.store.get(str(key), self._most + self._most // 100 + 100), self._most + 1)
-        except zlib.error:
-            body = b""
+        unpacker, unpacked = gzip_unpacker(), io.BytesIO()
+        # What can't be packed any smaller grows by a few bytes in a thousand.
+        packed = self.store.get(str(key), self._most + self._most // 100 + 100)
+        with contextlib.suppress(zlib.error):
+            inflate(unpacker, packed, unpacked, self._most + 1)
+        body = unpacked.getvalue()
         if len(body) > self._most:
             wrong = f"are more than the {self._most:,} of STOCKS_ANSWER_BYTES, unpacked"
-        elif not unpacked.eof or unpacked.unused_data or hashlib.sha256(body).hexdigest() != key.sha256:
+        elif not unpacker.eof or unpacker.unused_data or hashlib.sha256(body).hexdigest() != key.sha256:
             wrong = "don't match the checksum in its key"
         else:
             return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import zlib
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from stocks.errors import (
     TransientError,
 )
 from stocks.providers import json_text
+from stocks.providers.inflate import gzip_unpacker, inflate
 from stocks.providers.provider import (
     BURST_WAIT,
     Answer,
@@ -256,6 +258,8 @@ class Source:
     def _read(self, response: httpx.Response) -> tuple[bytes, bool]:
         """The body, unpacked, and whether it is whole: no more is read of it than the limit, however it is packed.
 
+        Of one that isn't the beginning alone is given.
+
         Raises:
             httpx.ReadTimeout: It takes longer than LONGEST_ANSWER.
             httpx.RemoteProtocolError: It breaks off.
@@ -264,19 +268,22 @@ class Source:
         assert isinstance(response.stream, httpx.SyncByteStream)
         packed = response.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}
         # httpx unpacks a whole chunk at once, which may become a thousand times as large.
-        unpacked = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed else None
-        body, received, until = bytearray(), 0, self._clock() + LONGEST_ANSWER
+        unpacker = gzip_unpacker() if packed else None
+        # A byte beyond the limit shows that there is more.
+        body, received, until, most = io.BytesIO(), 0, self._clock() + LONGEST_ANSWER, self._most_bytes + 1
         for chunk in response.stream:
             received += len(chunk)
-            try:
-                # A byte beyond the limit shows that there is more.
-                room = self._most_bytes + 1 - len(body)
-                body += unpacked.decompress(chunk, room) if unpacked else chunk[:room]
-            except zlib.error as error:
-                raise httpx.DecodingError(str(error)) from None
-            if max(len(body), received) > self._most_bytes:
-                return bytes(body[: self._most_bytes]), False
-            if unpacked and unpacked.eof:  # what follows would be kept, however much it is
+            if unpacker:
+                try:
+                    inflate(unpacker, chunk, body, most)
+                except zlib.error as error:
+                    raise httpx.DecodingError(str(error)) from None
+            else:
+                body.write(chunk[: most - body.tell()])
+            if max(body.tell(), received) > self._most_bytes:
+                body.truncate(min(2 * QUARANTINED, self._most_bytes))  # no more of it is looked at
+                return body.getvalue(), False
+            if unpacker and unpacker.eof:  # what follows would be kept, however much it is
                 break
             if self._clock() > until:
                 raise httpx.ReadTimeout("")
@@ -284,7 +291,7 @@ class Source:
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and received < int(length):
             raise httpx.RemoteProtocolError(f"the answer breaks off after {received} of {length} bytes")
-        return bytes(body), True
+        return body.getvalue(), True
 
     def _unreached(self, error: httpx.RequestError, symbol: str) -> ProviderUnavailable:
         reason = self._redaction.text(str(error)) or type(error).__name__

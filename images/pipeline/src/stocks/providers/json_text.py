@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from stocks.errors import MalformedPayload
 
 _QUOTE, _OBJECT, _CLOSING = ord('"'), ord("{"), b"}]"
 _NO_BRACKETS = bytes(set(range(256)) - set(b'"[]{}'))
+_PIECE = 2**20  # bytes that are in memory a second time
 
 
 class Pairs(list[tuple[str, Any]]):
@@ -52,32 +54,42 @@ def read_pairs(payload: bytes) -> Pairs:
 def shape(payload: bytes, *, deepest: int, most: int) -> tuple[int, int]:
     """How deep a text's objects and lists are nested, and how many objects it holds, told before it is decoded.
 
-    Takes no more memory than the text itself, whatever that is.
-
     Args:
         payload: JSON, or what should be.
         deepest: Counting ends where it is deeper.
         most: Counting ends where there are more objects.
     """
-    # What is left of most texts is a bracket a row: escapes, and then all strings without a bracket are gone.
-    bare = payload.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in payload else payload
-    bare = bare.translate(None, _NO_BRACKETS).replace(b'""', b"")
     depth = found = objects = 0
     is_text = False
-    for byte in bare:
-        if byte == _QUOTE:
-            is_text = not is_text
-        elif is_text:
-            continue
-        elif byte in _CLOSING:
-            depth -= 1
-        else:
-            depth += 1
-            objects += byte == _OBJECT
-            found = max(found, depth)
-            if found > deepest or objects > most:
-                break
+    for piece in _pieces(payload):
+        # What is left of most texts is a bracket a row: escapes, and then all strings without a bracket are gone.
+        bare = piece.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in piece else piece
+        for byte in bare.translate(None, _NO_BRACKETS).replace(b'""', b""):
+            if byte == _QUOTE:
+                is_text = not is_text
+            elif is_text:
+                continue
+            elif byte in _CLOSING:
+                depth -= 1
+            else:
+                depth += 1
+                objects += byte == _OBJECT
+                found = max(found, depth)
+                if found > deepest or objects > most:
+                    return found, objects
     return found, objects
+
+
+def _pieces(payload: bytes) -> Iterator[bytes]:
+    """The text in parts, none of which ends within an escape."""
+    at = 0
+    while at < len(payload):
+        piece = payload[at : at + _PIECE]
+        backslashes = len(piece) - len(piece.rstrip(b"\\"))
+        if backslashes % 2 and at + len(piece) < len(payload):
+            piece = piece[:-1]
+        yield piece
+        at += len(piece)
 
 
 def storable(text: str) -> str:
