@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests import forked
 
 from stocks.cli.running import open_warehouse
 from stocks.settings import Settings
@@ -30,6 +32,12 @@ TABLES = (
 _ROWS = "select (to_jsonb(t) - 'silver_load_id')::text from gold.{table} as t order by 1"
 
 Event = dict[str, Any]
+
+
+def copy_of(state: Path, place: Path) -> Path:
+    """Copies a state folder whose server is stopped, files of the server's account among them; gives the copy."""
+    subprocess.run(["cp", "-a", state, place], check=True)
+    return place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,39 +67,35 @@ class Instance:
         return self.run("stocks", *arguments, **variables)
 
     def run(self, program: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Runs a package's command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", program, *arguments],
-            env={**self.environment, **variables},
-            cwd=self.state.parent,  # no .env there
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        """Runs a program to its end: one of those in `forked`."""
+        env = {**self.environment, **variables}
+        cwd = self.state.parent  # no .env there
+        if not any(name.startswith("PYTHON") for name in variables):
+            return forked.run(program, arguments, env=env, cwd=cwd)
+        command = [sys.executable, "-m", program, *arguments]  # Python reads them when it starts
+        return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
 
     def stop_when(
         self, reached: Callable[[Event], bool], *arguments: str, by: signal.Signals = signal.SIGKILL, **variables: str
     ) -> int:
         """Runs `stocks --json` and sends it a signal as soon as it says something; gives its exit code."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "stocks", *arguments, "--json"],
-            env={**self.environment, **variables},
-            cwd=self.state.parent,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if reached(json.loads(line)):
-                    process.send_signal(by)
-                    break
-            else:
-                raise AssertionError("The run ended before it got there.")
-            with contextlib.suppress(ValueError):
-                process.stdout.read()
-            return process.wait(timeout=60)
+        with tempfile.TemporaryDirectory() as folder:
+            told = Path(folder) / "told"
+            os.mkfifo(told)
+            env = {**self.environment, **variables}
+            process = forked.start("stocks", [*arguments, "--json"], env=env, cwd=self.state.parent, stdout=str(told))
+            with told.open() as lines:
+                for line in lines:
+                    if reached(json.loads(line)):
+                        assert process.pid is not None
+                        os.kill(process.pid, by)
+                        break
+                else:
+                    raise AssertionError("The run ended before it got there.")
+                lines.read()
+            process.join(60)
+            assert process.exitcode is not None
+            return process.exitcode
 
     def query(self, statement: str) -> list[str]:
         """A query's rows, their values as text with commas between."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from tests import forked
 
 from stocks.embedded import EmbeddedPostgres
 
@@ -108,14 +107,7 @@ class Shop:
 
     def run(self, *arguments: str, code: int = 0, **variables: str) -> str:
         """Runs `argodbt`; gives what it said."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "argodbt", *arguments],
-            cwd=self.folder,
-            env={**self.environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        ended = forked.run("argodbt", arguments, cwd=self.folder, env={**self.environment, **variables})
         assert ended.returncode == code, ended.stdout + ended.stderr
         return ended.stdout
 
@@ -183,8 +175,8 @@ def pods(shop: Shop, *prepare: str, codes: dict[str, int] | None = None, **varia
 
 
 def dbt_parse(shop: Shop) -> None:
-    dbt = Path(sys.executable).parent / "dbt"
-    subprocess.run([dbt, "--quiet", "parse"], cwd=shop.folder, env=shop.environment, check=True, capture_output=True)
+    ended = forked.run("dbt", ["--quiet", "parse"], cwd=shop.folder, env=shop.environment)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_pods_build_what_one_process_builds(shop: Shop) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,7 +13,7 @@ import streamlit as st
 from psycopg import sql
 from streamlit.testing.v1 import AppTest
 from tests.dashboard.serving import APP
-from tests.instance import Instance
+from tests.instance import copy_of
 
 from stocks.embedded import EmbeddedPostgres
 
@@ -36,12 +37,9 @@ class Copy:
 
 
 @pytest.fixture(scope="session")
-def gold_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def gold_server(sample_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A server that has the sample in gold. Not `sample_instance`: other tests see its server start and stop."""
-    own = Instance.make(tmp_path_factory.mktemp("gold") / "state")
-    ended = own.stocks("run", "--output", "json")
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    with EmbeddedPostgres(own.state).running() as server:
+    with EmbeddedPostgres(copy_of(sample_state, tmp_path_factory.mktemp("gold") / "state")).running() as server:
         yield server
 
 

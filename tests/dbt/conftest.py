@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
+from tests import forked
+from tests.conftest import Once
+from tests.instance import copy_of
 from tests.sources import open_source
 
 from stocks.bronze import open_bronze
@@ -36,17 +36,21 @@ class SampleWarehouse:
     schema: str
     target: Path
 
-    def dbt(self, *arguments: str) -> dict[str, tuple[str, int]]:
-        """Runs dbt; gives status and failures of each node by its name."""
-        # No code of ours runs in that process: measuring it would cost half its time again.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-        ended = subprocess.run(
-            [Path(sys.executable).parent / "dbt", "--quiet", *arguments, "--target-path", self.target],
-            env={**inherited, **environment(Warehouse(self.dsn)), "DBT_LOG_PATH": str(self.target / "logs")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
+    def dbt(self, command: str, *arguments: str, again: bool = True) -> dict[str, tuple[str, int]]:
+        """Runs dbt; gives status and failures of each node by its name.
+
+        Args:
+            command: Of dbt.
+            arguments: Of the command.
+            again: Leave out what no bar changes and the first build has done: seeds, and tests of models on rows of
+                their own.
+        """
+        done = [f"--exclude-resource-type={kind}" for kind in ("seed", "unit_test") if again and command == "build"]
+        ended = forked.run(
+            "dbt",
+            ["--quiet", command, *arguments, *done, "--target-path", str(self.target)],
+            env={**os.environ, **environment(Warehouse(self.dsn)), "DBT_LOG_PATH": str(self.target / "logs")},
+            cwd=Path.cwd(),
         )
         assert ended.returncode in (0, 1), ended.stdout + ended.stderr
         results = json.loads((self.target / "run_results.json").read_text())["results"]
@@ -88,43 +92,51 @@ from unnest(%(symbols)s::text[]) as name
 """
 
 
-def _clone(admin: str, owner: str, name: str, template: str) -> str:
-    with psycopg.connect(admin, autocommit=True) as connection:
+def _database(server: EmbeddedPostgres, name: str, template: str) -> str:
+    """Makes a database; gives its owner's URL."""
+    with psycopg.connect(server.url("postgres"), dbname="postgres", autocommit=True) as connection:
         connection.execute(
             sql.SQL("create database {} template {} owner stocks_owner").format(
                 sql.Identifier(name), sql.Identifier(template)
             )
         )
-    return f"{owner}/{name}"
+    return server.url().rsplit("/", 1)[0] + f"/{name}"
+
+
+def _build_sample(folder: Path) -> None:
+    """Makes a state folder whose server has the sample in a database of that name, and dbt's target beside it."""
+    with EmbeddedPostgres(folder / "state").running() as server:
+        made = SampleWarehouse(dsn=_database(server, "sample", "template1"), schema="gold", target=folder / "target")
+        warehouse = Warehouse(made.dsn)
+        migrate(warehouse)
+        bronze = open_bronze(Settings(_env_file=None, stocks_state_dir=folder))
+        with open_source(Settings(_env_file=None, stocks_source="sample")) as source:
+            tickers = plan([source])
+            extract([source], bronze, tickers, report=JsonReporter())
+        assert not normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
+        with warehouse.connect(Role.WRITER) as connection:
+            write_sources(connection, ["sample"])
+        built = made.dbt("build", again=False).items()
+    assert {node for node, (status, _) in built if status not in ("success", "pass", "warn", "no-op")} == set()
 
 
 @pytest.fixture(scope="session")
-def sample_template(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> SampleWarehouse:
-    """The database that the others are copies of; nobody may be connected to it."""
-    folder = tmp_path_factory.mktemp("sample_template")
-    owner, admin = (postgres.url(role).rsplit("/", 1)[0] for role in ("stocks_owner", "postgres"))
-    dsn = _clone(f"{admin}/postgres", owner, "sample_template", "template1")
-    warehouse = Warehouse(dsn)
-    migrate(warehouse)
-    bronze = open_bronze(Settings(_env_file=None, stocks_state_dir=folder))
-    with open_source(Settings(_env_file=None, stocks_source="sample")) as source:
-        tickers = plan([source])
-        extract([source], bronze, tickers, report=JsonReporter())
-    assert not normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
-    with warehouse.connect(Role.WRITER) as connection:
-        write_sources(connection, ["sample"])
-    made = SampleWarehouse(dsn=dsn, schema="gold", target=folder / "target")
-    built = made.dbt("build").items()
-    assert {node for node, (status, _) in built if status not in ("success", "pass", "warn", "no-op")} == set()
-    return made
+def sample_folder(once: Once, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This worker's copy of what `_build_sample` makes."""
+    return copy_of(once("dbt", _build_sample), tmp_path_factory.mktemp("dbt") / "sample")
+
+
+@pytest.fixture(scope="session")
+def sample_server(sample_folder: Path) -> Iterator[EmbeddedPostgres]:
+    """A server with the database `sample`, to be copied: nobody may be connected to it."""
+    with EmbeddedPostgres(sample_folder / "state").running() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def sample_warehouse(sample_template: SampleWarehouse, postgres: EmbeddedPostgres) -> Iterator[SampleWarehouse]:
+def sample_warehouse(sample_server: EmbeddedPostgres, sample_folder: Path) -> Iterator[SampleWarehouse]:
     """A copy of the sample's database, this module's own."""
-    name = f"sample_{uuid.uuid4().hex[:12]}"
-    owner, admin = (postgres.url(role).rsplit("/", 1)[0] for role in ("stocks_owner", "postgres"))
-    dsn = _clone(f"{admin}/postgres", owner, name, "sample_template")
-    yield SampleWarehouse(dsn=dsn, schema="gold", target=sample_template.target)
-    with psycopg.connect(f"{admin}/postgres", autocommit=True) as connection:
+    name = "changed"  # the same for each module: dbt's saved parse holds for a name
+    yield SampleWarehouse(dsn=_database(sample_server, name, "sample"), schema="gold", target=sample_folder / "target")
+    with psycopg.connect(sample_server.url("postgres"), dbname="postgres", autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -6,11 +6,11 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 
 from stocks.settings import project_folder
 
@@ -42,13 +42,11 @@ _PROMISED = {
 
 def parse(target: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """dbt reads the project, without a database and with every warning an error."""
-    return subprocess.run(
-        [Path(sys.executable).parent / "dbt", "--warn-error", "parse", "--no-partial-parse", *options],
+    return forked.run(
+        "dbt",
+        ["--warn-error", "parse", "--no-partial-parse", *options],
         cwd=PROJECT,
         env={"PATH": os.environ["PATH"], "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
 

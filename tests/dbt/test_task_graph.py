@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import forked
 from tests.dbt import lineage
 
 from argodbt.graph import Granularity, Graph, graph_of
@@ -29,13 +28,12 @@ class Told:
 
 
 def _dbt(target: Path, *arguments: str) -> str:
-    ended = subprocess.run(
-        [Path(sys.executable).parent / "dbt", "--quiet", *arguments, "--target-path", target],
+    ended = forked.run(
+        "dbt",
+        ["--quiet", *arguments, "--target-path", str(target)],
         env={**os.environ, "DBT_PROJECT_DIR": str(project_folder()), "DBT_PROFILES_DIR": str(project_folder())}
         | {"DBT_LOG_PATH": str(target / "logs")},
-        capture_output=True,
-        text=True,
-        timeout=300,
+        cwd=Path.cwd(),
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended.stdout

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import NewInstance
 from tests.instance import Instance
 
 from stocks.cli.app import app
@@ -70,16 +71,18 @@ def test_every_path_in_the_readmes_table_exists() -> None:
 
 
 @pytest.mark.parametrize("block", STOCKS_BLOCKS, ids=lambda block: block[0])
-def test_every_stocks_command_of_the_readme_runs(block: list[str], sample_instance: Instance, tmp_path: Path) -> None:
+def test_every_stocks_command_of_the_readme_runs(
+    block: list[str], sample_instance: Instance, new_instance: NewInstance, tmp_path: Path
+) -> None:
+    own: dict[str, Instance] = {}  # by state folder, kept from line to line
     for number, line in enumerate(block):
         words = shlex.split(line)
         variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_0-9]+=.*", word))
         arguments = words[len(variables) + 1 :]
         instance = sample_instance
-        if "STOCKS_STATE_DIR" in variables:  # a state of its own, kept from line to line
-            instance = Instance.make(tmp_path / variables.pop("STOCKS_STATE_DIR"))
-        elif arguments[0] == "run":
-            instance = Instance.make(tmp_path / str(number))
+        if (state := variables.pop("STOCKS_STATE_DIR", None)) or arguments[0] == "run":
+            name = state or str(number)
+            instance = own[name] = own.get(name) or new_instance(tmp_path / name)
         ended = instance.stocks(*arguments, **variables)
         # The sample has no Tesco: the provider would.
         assert ended.returncode == (65 if "TSCO.LON" in arguments else 0), ended.stdout + ended.stderr

@@ -157,8 +157,8 @@ def test_a_provider_that_is_down_fails_but_gold_goes_on(instance: Instance) -> N
 def test_a_failed_gold_test_keeps_the_last_good_gold(instance: Instance, tmp_path: Path) -> None:
     assert instance.stocks("run", "--tickers", "FB").returncode == 0
     good = instance.gold()
-    project = tmp_path / "changed" / "dbt"  # not where a run without DBT_PROJECT_DIR would find it
-    shutil.copytree(Path(__file__).parents[2] / "dbt", project, ignore=shutil.ignore_patterns("target", "logs"))
+    project = tmp_path / "changed" / "dbt"
+    shutil.copytree(instance.environment["DBT_PROJECT_DIR"], project)
     (project / "tests" / "singular" / "assert_nothing.sql").write_text(
         "select symbol, price_date from {{ ref('fact_adjusted_prices') }} where price_date = '2012-05-21'"
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.conftest import NewInstance
 from tests.instance import Instance
 
 from argodbt.results import without_result
@@ -77,10 +78,10 @@ class Pods:
 
 
 @pytest.fixture(scope="module")
-def pods(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
+def pods(new_instance: NewInstance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pods]:
     """An instance with the sample in gold, and its server running."""
     folder = tmp_path_factory.mktemp("pods")
-    instance = Instance.make(folder / "state")
+    instance = new_instance(folder / "state")
     ended = instance.stocks("run", "--tickers", "FB,GOOG", "--json")
     assert ended.returncode == 0, ended.stdout
     store = folder / "store"

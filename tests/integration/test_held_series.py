@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,8 +55,7 @@ def no_prices(series: dict[str, Any]) -> None:
         (no_prices, "rows break a rule."),
     ],
 )
-def test_a_held_series_holds_up_nobody_else(tmp_path: Path, spoil: Any, why: str) -> None:
-    instance = Instance.make(tmp_path / "state")
+def test_a_held_series_holds_up_nobody_else(instance: Instance, spoil: Any, why: str) -> None:
     assert instance.stocks("run", STOCKS_SAMPLE_AS_OF=FRIDAY).returncode == 0
     worsen(instance, spoil)
     ended = instance.stocks("run", "--json", STOCKS_SAMPLE_AS_OF=MONDAY)
@@ -82,8 +80,7 @@ def test_a_held_series_holds_up_nobody_else(tmp_path: Path, spoil: Any, why: str
     assert set(dict(row.split(",") for row in instance.query(LATEST)).values()) == {TUESDAY}
 
 
-def test_an_accepted_answer_is_taken_and_stays_so(tmp_path: Path) -> None:
-    instance = Instance.make(tmp_path / "state")
+def test_an_accepted_answer_is_taken_and_stays_so(instance: Instance) -> None:
     assert instance.stocks("run", STOCKS_SAMPLE_AS_OF=FRIDAY).returncode == 0
     for rule, words in (("bars_missing", "is not held by bars_missing, but by nothing"), ("two_bases", "no rule that")):
         early = instance.stocks("accept", "AAPL", rule)

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.conftest import NewInstance
 from tests.instance import Instance
 
 from stocks.embedded import EmbeddedPostgres
@@ -51,8 +52,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    instance = Instance.make(tmp_path_factory.mktemp("neighbours") / "state")
+def house(new_instance: NewInstance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    instance = new_instance(tmp_path_factory.mktemp("neighbours") / "state")
     ended = instance.stocks("run", "--tickers", "FB", "--json")
     assert ended.returncode == 0, ended.stdout
     with EmbeddedPostgres(instance.state).running() as server:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from tests.conftest import NewInstance
 from tests.instance import Instance, events
 
 FRIDAY, MONDAY = "2005-02-25", "2005-02-28"  # Apple's two-for-one split was on that Monday
@@ -23,9 +22,9 @@ def known(instance: Instance) -> tuple[dict[str, list[str]], list[str], list[str
 
 
 @pytest.fixture(scope="module")
-def two_days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Instance, list[object]]:
+def two_days(new_instance: NewInstance, tmp_path_factory: pytest.TempPathFactory) -> tuple[Instance, list[object]]:
     """An instance that ran on the Friday and on the Monday, with what it knew on each."""
-    instance = Instance.make(Path(tmp_path_factory.mktemp("split")) / "state")
+    instance = new_instance(tmp_path_factory.mktemp("split") / "state")
     states: list[object] = []
     for day in (FRIDAY, MONDAY):
         ended = instance.stocks("run", "--json", STOCKS_SAMPLE_AS_OF=day)
