@@ -30,7 +30,7 @@ def architecture() -> Iterator[str]:
     yield 'bronze[("bronze: answers as received")]'
     yield 'warehouse[("PostgreSQL: silver, gold")]'
     yield "subgraph ingest [stocks-ingest]"
-    yield from tasks(ingest, "main")
+    yield from tasks(ingest, "pod")
     yield "end"
     yield 'gold["stocks-gold: dbt builds, tests, publishes"]'
     for name, template in ingest.items():
@@ -45,16 +45,17 @@ def architecture() -> Iterator[str]:
         yield f"warehouse --> {exposure['name']}([{exposure['name']}])"
 
 
-def workflow(name: str, *without: str) -> Iterator[str]:
+def workflow(name: str, dag: str, *without: str) -> Iterator[str]:
     """The tasks of a WorkflowTemplate, those of its inner DAGs in a frame.
 
     Args:
         name: Of the template.
+        dag: The one to draw: with pods; nodes without them stand in the same order.
         without: Tasks that are left out.
     """
     yield "flowchart LR"
     found = templates(name)
-    yield from tasks(found, "main", *without)
+    yield from tasks(found, dag, *without)
     yield from (f'{each}["{each}, in any case"]' for each in found if each == "report")
 
 
@@ -115,8 +116,8 @@ def tied(column: dict[str, Any]) -> str | None:
 PICTURES: dict[str, Callable[[], Iterator[str]]] = {
     "architecture": architecture,
     "star-schema": star_schema,
-    "stocks-ingest": lambda: workflow("stocks-ingest"),
-    "stocks-gold": lambda: workflow("stocks-gold", "layer", "single"),
+    "stocks-ingest": lambda: workflow("stocks-ingest", "pod"),
+    "stocks-gold": lambda: workflow("stocks-gold", "pods", "layer", "single"),
 }
 
 

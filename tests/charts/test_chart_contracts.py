@@ -107,7 +107,8 @@ def test_argo_finds_its_repository_and_its_semaphore() -> None:
     assert (s3["bucket"], s3["endpoint"], s3["insecure"]) == ("argo-artifacts", "rustfs:9000", True)
     for reference in (s3["accessKeySecret"], s3["secretKeySecret"]):
         assert reference["key"] in named(objects, "Secret", reference["name"])["data"]
-    assert named(objects, "ConfigMap", "stocks-locks")["data"] == {"provider": "1"}
+    assert named(objects, "ConfigMap", "stocks-locks")["data"] == {"provider": "4"}
+
     cloud = named(stocks("existing"), "ConfigMap", "artifact-repositories")["data"][default]
     assert yaml.safe_load(cloud)["s3"]["endpoint"] == "s3.eu-central-1.amazonaws.com"
     assert yaml.safe_load(cloud)["s3"]["insecure"] is False
@@ -127,3 +128,23 @@ def test_the_images_versions_are_the_packages() -> None:
         assert yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text())["appVersion"] == version[1]
     for dockerfile in (ROOT / "images").glob("*/Dockerfile"):
         assert f"ARG VERSION={version[1]}\n" in dockerfile.read_text()
+
+
+def test_nodes_without_pods_get_their_agents_rights_where_they_are_asked_for_alone() -> None:
+    pods, warm = stocks(), stocks("warm")
+    assert named(pods, "ConfigMap", "stocks-nodes")["data"]["nodes"] == "pod"
+    assert "stocks-workflow.service-account-token" not in {each["metadata"]["name"] for each in pods}
+    switches = named(warm, "ConfigMap", "stocks-nodes")
+    assert switches["metadata"]["labels"]["workflows.argoproj.io/configmap-type"] == "Parameter"
+    assert switches["data"] == {"nodes": "warm", "granularity": "warm", "artifacts-url": "s3://argo-artifacts"}
+    token = named(warm, "Secret", "stocks-workflow.service-account-token")
+    assert token["metadata"]["annotations"] == {"kubernetes.io/service-account.name": "stocks-workflow"}
+    more = [
+        rule
+        for rule in named(warm, "Role", "stocks-workflow")["rules"]
+        if rule not in named(pods, "Role", "stocks-workflow")["rules"]
+    ]
+    assert {resource: rule["verbs"] for rule in more for resource in rule["resources"]} == {
+        "workflowtasksets": ["list", "watch"],
+        "workflowtasksets/status": ["patch"],
+    }

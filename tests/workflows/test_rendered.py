@@ -75,15 +75,17 @@ def test_schema_refuses_what_argo_does_not_know() -> None:
 def test_every_reference_leads_somewhere(name: str) -> None:
     spec = TEMPLATES[name]["spec"]
     known = {"workflow.uid", "item"} | {f"workflow.parameters.{parameter}" for parameter in names(spec["arguments"])}
+    known |= {"workflow.name", *(f"workflow.creationTimestamp.{unit}" for unit in "Ymd")}
     for template in spec["templates"]:
-        own = known | {f"inputs.parameters.{parameter}" for parameter in names(template.get("inputs", {}))}
+        own = known | ({"node.name", "retries"} if "retryStrategy" in template else set())
+        own |= {f"inputs.parameters.{parameter}" for parameter in names(template.get("inputs", {}))}
         for task in template.get("dag", {}).get("tasks", []):
             outputs = templates(TEMPLATES[name]).get(task.get("template", ""), {}).get("outputs", {})
             own |= {f"tasks.{task['name']}.outputs.parameters.{output}" for output in names(outputs)}
         for tag in tags(template):
             if tag.startswith("="):
                 plain = re.sub(r"\['([\w-]+)'\]", r".\1", tag)
-                used = set(re.findall(r"(?:inputs\.|tasks\.[\w-]+\.outputs\.)parameters\.[\w-]+", plain))
+                used = set(re.findall(r"(?:inputs\.|workflow\.|tasks\.[\w-]+\.outputs\.)parameters\.[\w-]+", plain))
                 assert used
                 assert used <= own, tag
             else:
@@ -124,6 +126,7 @@ def test_every_step_is_run_by_its_command_with_options_that_it_has() -> None:
     examples = {
         "workflow.uid": "00000000-0000-0000-0000-000000000000",
         "workflow.parameters.batch-size": "1",
+        "workflow.parameters.nodes": "warm",
         "inputs.parameters.granularity": "model",
         "inputs.parameters.task": "dim-stock",
     }
@@ -163,26 +166,85 @@ def test_who_starts_gold_is_asked_for_what_it_needs() -> None:
     assert names(gold["arguments"]) == names(templates(TEMPLATES["stocks-gold"])[gold["entrypoint"]]["inputs"])
 
 
-def test_ingest_runs_the_steps_in_their_order_and_a_batch_by_itself() -> None:
+@pytest.mark.parametrize(("nodes", "twins"), [("pod", set()), ("warm", {"plan", "extract", "normalize"})])
+def test_ingest_runs_the_steps_in_their_order_and_a_batch_by_itself(nodes: str, twins: set[str]) -> None:
     every = templates(MANIFESTS["stocks-ingest"])
-    outer = {task["name"]: task for task in every["main"]["dag"]["tasks"]}
-    inner = {task["name"]: task for task in every["batch"]["dag"]["tasks"]}
+    outer = {task["name"]: task for task in every[nodes]["dag"]["tasks"]}
+    inner = {task["name"]: task for task in every[f"{nodes}-batch"]["dag"]["tasks"]}
     fanned = [step.name for step in STEPS if step.fan_out]
     assert list(inner) == fanned == ["extract", "normalize"]
     assert list(outer) == ["plan", "batches", "commit"]
     assert outer["batches"]["withParam"] == "{{tasks.plan.outputs.parameters.batches}}"
     assert "depends" not in inner["extract"]
+    for name, task in {**inner, **outer}.items():
+        if name != "batches":
+            assert task["template"] == (f"warm-{name}" if name in twins else name)
 
 
-def test_failing_ticker_stops_neither_its_batch_nor_the_others() -> None:
+@pytest.mark.parametrize("nodes", ["pod", "warm"])
+def test_failing_ticker_stops_neither_its_batch_nor_the_others(nodes: str) -> None:
     every = templates(MANIFESTS["stocks-ingest"])
-    for name in ("main", "batch"):
+    names = ("main", nodes, f"{nodes}-batch")
+    for name in names:
         assert every[name]["dag"]["failFast"] is False
-    tasks = {task["name"]: task for name in ("main", "batch") for task in every[name]["dag"]["tasks"]}
+    tasks = {task["name"]: task for name in names for task in every[name]["dag"]["tasks"]}
     for name, awaited in (("normalize", "extract"), ("commit", "batches")):
         ends = set(tasks[name]["depends"].split(" || "))
         assert {f"{awaited}.{end}" for end in ("Succeeded", "Failed", "Errored")} <= ends
     assert "batches.Skipped" in tasks["commit"]["depends"]  # nothing to fetch
+
+
+def test_any_value_of_a_parameter_runs_one_way_or_is_refused() -> None:
+    """Where neither ran, the workflow would succeed, and have done nothing."""
+    for name in ("stocks-ingest", "stocks-gold"):
+        conditions = [task["when"] for task in templates(TEMPLATES[name])["main"]["dag"]["tasks"]]
+        warm, pods = sorted(conditions, key=lambda text: "!" in text)
+        assert pods.replace("!=", "==").replace("!(", "").replace(") }}", " }}") == warm
+
+
+TWINS = [
+    pytest.param(manifest, template, id=f"{name}-{template['name']}")
+    for name, manifest in TEMPLATES.items()
+    for template in manifest["spec"]["templates"]
+    if "plugin" in template
+]
+
+
+@pytest.mark.parametrize(("manifest", "template"), TWINS)
+def test_node_without_a_pod_does_what_its_pod_does(manifest: Manifest, template: Manifest) -> None:
+    pod = templates(manifest)[template["name"].removeprefix("warm-")]
+    own = template["plugin"]["worker"]
+    assert [word.replace("$SCRATCH/", "/tmp/") for word in own["args"]] == pod["container"]["args"]
+    assert own["seconds"] == pod["activeDeadlineSeconds"]
+    for way in ("inputs", "outputs"):
+        files = [
+            {"path": a["path"].replace("/tmp/", "$SCRATCH/"), "key": a["s3"]["key"]}
+            | ({"optional": True} if a.get("optional") else {})
+            for a in pod.get(way, {}).get("artifacts", [])
+        ]
+        assert own.get(way, []) == files
+        assert names(template.get(way, {})) == names(pod.get(way, {}))
+    assert template.get("synchronization") == pod.get("synchronization")
+    retry = dict(pod["retryStrategy"])
+    assert template["retryStrategy"] == {**retry, "expression": f"{retry['expression']} || lastRetry.exitCode == '-1'"}
+
+
+@pytest.mark.parametrize("name", ["stocks-ingest", "stocks-gold"])
+def test_worker_has_what_its_pods_have_and_no_more(name: str) -> None:
+    spec = TEMPLATES[name]["spec"]
+    (plugin,) = spec["executorPlugins"]
+    worker = plugin["spec"]["sidecar"]["container"]
+    assert not plugin["spec"]["sidecar"].get("automountServiceAccountToken"), "a token would be a right more"
+    stands_for = [
+        templates(TEMPLATES[name])[twin.values[1]["name"].removeprefix("warm-")]["container"]
+        for twin in TWINS
+        if twin.values[0] is TEMPLATES[name]
+    ]
+    given = [variable for pod in stands_for for variable in pod["env"]]
+    ours = [variable for variable in worker["env"] if not variable["name"].startswith("ARTIFACTS_")]
+    assert sorted(map(json.dumps, ours)) == sorted({json.dumps(variable) for variable in given})
+    for key in ("image", "securityContext", "envFrom", "volumeMounts", "command"):
+        assert all(worker[key] == pod[key] for pod in stands_for)
 
 
 def test_gold_has_no_schedule_and_only_commit_may_start_it() -> None:

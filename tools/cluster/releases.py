@@ -23,7 +23,8 @@ def values(name: str, identities: dict[str, str], prices: dict[str, Any]) -> dic
     """
     if name == "stocks":
         image = identities[f"stocks-pipeline:{version()}"]
-        return {**prices, "sampleApi": {"podAnnotations": {"image": image}}}
+        # Argo is set up for it (argo/install/controller.yaml).
+        return {**prices, "nodes": "warm", "sampleApi": {"podAnnotations": {"image": image}}}
     if name == "dashboard":
         return {"podAnnotations": {"image": identities[f"stocks-dashboard:{version()}"]}}
     return {}

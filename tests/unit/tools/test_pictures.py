@@ -16,7 +16,7 @@ def test_every_picture_stands_in_a_page() -> None:
 
 
 def test_a_task_waits_for_tasks_alone_whatever_their_end() -> None:
-    drawn = list(pictures.workflow("stocks-ingest"))
+    drawn = list(pictures.workflow("stocks-ingest", "pod"))
     tasks = {line for line in drawn if re.fullmatch(r"[\w-]+", line)} | {"batches"}
     edges = [line.split(" --> ") for line in drawn if " --> " in line]
     assert ["batches", "commit"] in edges

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from hera.workflows import Container, Parameter, Resources, SecretEnv
+from hera.workflows import ConfigMapEnv, Container, Parameter, Resources, SecretEnv
 from hera.workflows import models as m
 
-from argodbt.templates import SCRATCH, no_rights, retry, scratch_mount
+from argodbt.templates import no_rights, retry, scratch_mount
+from argodbt.warm_template import SCRATCH, Variable
 from stocks.settings import api_keys
 from stocks.steps import Login, Needs, Step
 
 VERSION = metadata.version("stocks")
 PIPELINE, DBT = (f"stocks-{name}:{VERSION}" for name in ("pipeline", "dbt"))
+NODES = "stocks-nodes"
+"""The ConfigMap that says whether nodes are warm or pods."""
+_ARTIFACTS = "rustfs-argo"  # the Secret
 _RESULT = f"{SCRATCH}/result.json"
 
 
@@ -64,6 +68,15 @@ def container_of(step: Step, *, inputs: tuple[str, ...] = (), options: tuple[str
         synchronization=_provider_lock() if needs.provider else None,
         labels={"app.kubernetes.io/name": "stocks", "app.kubernetes.io/component": step.name},
     )
+
+
+def artifacts() -> list[Variable]:
+    """The variables of Argo's artifact store, for the worker."""
+    login = {"ARTIFACTS_ACCESS_KEY_ID": "accesskey", "ARTIFACTS_SECRET_ACCESS_KEY": "secretkey"}
+    return [
+        ConfigMapEnv(name="ARTIFACTS_URL", config_map_name=NODES, config_map_key="artifacts-url"),
+        *(SecretEnv(name=name, secret_name=_ARTIFACTS, secret_key=key) for name, key in login.items()),
+    ]
 
 
 def _secret(variable: str, secret: str, *, optional: bool = False) -> SecretEnv:

@@ -1,6 +1,7 @@
 """The WorkflowTemplates and the schedule.
 
-stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where it is due
+stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where it is due;
+                nodes=warm: all of it but commit without a pod (argodbt.warm_template)
 stocks-gold     the dbt project as a DAG (argodbt)
 stocks-replay   replay ─▶ gold in a single pod
 stocks-daily    starts stocks-ingest after the close of New York
@@ -8,17 +9,18 @@ stocks-daily    starts stocks-ingest after the close of New York
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hera.workflows import DAG, Container, CronWorkflow, Parameter, Task, WorkflowTemplate
+from hera.workflows import DAG, CronWorkflow, Parameter, Task, WorkflowTemplate
 from hera.workflows import models as m
 
 from argodbt.graph import Granularity
 from argodbt.manifest import Manifest
 from argodbt.templates import DEFAULTS, MAIN, DbtPods, add_templates, parameters, pod_security, scratch_volume
-from stocks.steps import GOLD, REPLAY, REPORT, STEPS, Step
-from stocks_workflows.container import DBT, container_of, secrets, settings
+from argodbt.warm_template import WarmTemplate, twin_of
+from stocks.steps import AUTO, GOLD, REPLAY, REPORT, STEPS, Nodes, Step
+from stocks_workflows.container import DBT, NODES, artifacts, container_of, secrets, settings
 
 NAMESPACE = "stocks"
 _DAY = 86_400  # seconds
@@ -38,30 +40,58 @@ def ingest() -> WorkflowTemplate:
         description="Fetches prices into bronze and silver; starts stocks-gold where it is due.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: the universe."),
-            Parameter(name="batch-size", value="1", description="Tickers in a pod."),
+            Parameter(
+                name="batch-size", value=AUTO, description=f"Tickers in a batch; {AUTO}: one while they are few."
+            ),
+            _as_platform(
+                Parameter(name="nodes", description="warm: a batch needs no pod; pod: each step of it is one.")
+            ),
             Parameter(name="series", value="", description="daily_adjusted or weekly_adjusted; empty: the setting."),
         ],
         parallelism=8,
     ) as template:
-        containers = {step.name: container_of(step, inputs=("tickers",) if step.fan_out else ()) for step in _INGEST}
-        with DAG(name="batch", inputs=[Parameter(name="tickers")], fail_fast=False) as batch:
-            for step in _INGEST:
-                if step.fan_out:
-                    _task(step, containers, {"tickers": "{{inputs.parameters.tickers}}"})
+        for step in _INGEST:
+            container_of(step, inputs=("tickers",) if step.fan_out else ())
+        # A step that starts a workflow has an account of its own, which no node without a pod can have.
+        template.twins = [step.name for step in _INGEST if not step.needs.cluster]
+        template.artifacts = artifacts()
+        for nodes in Nodes:
+            names = {
+                step.name: twin_of(step.name) if nodes is Nodes.WARM and step.name in template.twins else step.name
+                for step in _INGEST
+            }
+            _ingest_dag(nodes, names)
         with DAG(name="main", fail_fast=False):
-            for step in _INGEST:
-                if not step.fan_out:
-                    _task(step, containers)
-                elif not any(_step(name).fan_out for name in step.after):
-                    (planned,) = step.after
-                    Task(
-                        name=_BATCHES,
-                        template=batch,
-                        depends=planned,
-                        with_param=f"{{{{tasks.{planned}.outputs.parameters.{_step(planned).writes}}}}}",
-                        arguments={"tickers": "{{item}}"},
-                    )
+            for nodes, sign in ((Nodes.WARM, "=="), (Nodes.POD, "!=")):  # what is neither, plan refuses
+                Task(name=nodes, template=nodes, when=f"{{{{= workflow.parameters.nodes {sign} '{Nodes.WARM}' }}}}")
     return template
+
+
+def _ingest_dag(nodes: Nodes, names: Mapping[str, str]) -> None:
+    """The steps as a DAG.
+
+    Args:
+        nodes: What it is called.
+        names: Of the templates, by step.
+    """
+    batch = f"{nodes}-batch"
+    with DAG(name=batch, inputs=[Parameter(name="tickers")], fail_fast=False):
+        for step in _INGEST:
+            if step.fan_out:
+                _task(step, names, {"tickers": "{{inputs.parameters.tickers}}"})
+    with DAG(name=nodes, fail_fast=False):
+        for step in _INGEST:
+            if not step.fan_out:
+                _task(step, names)
+            elif not any(_step(name).fan_out for name in step.after):
+                (planned,) = step.after
+                Task(
+                    name=_BATCHES,
+                    template=batch,
+                    depends=planned,
+                    with_param=f"{{{{tasks.{planned}.outputs.parameters.{_step(planned).writes}}}}}",
+                    arguments={"tickers": "{{item}}"},
+                )
 
 
 def gold(manifest: Manifest) -> WorkflowTemplate:
@@ -70,21 +100,22 @@ def gold(manifest: Manifest) -> WorkflowTemplate:
     Args:
         manifest: Of the dbt project.
     """
+    pods = DbtPods(
+        name=_GOLD_NAME,
+        image=DBT,
+        hooks="stocks.gold.books:of_run",
+        env=secrets(GOLD.needs),
+        env_from=[settings()],
+        artifacts=artifacts(),
+    )
     with _template(
         _GOLD_NAME,
         steps=_GOLD_STEPS,
         mutexes=["gold"],
         description="Builds and tests the star schema, and publishes it.",
-        arguments=parameters(),
+        arguments=[_as_platform(each) if each.name == "granularity" else each for each in parameters(pods)],
     ) as template:
-        pods = DbtPods(
-            name=_GOLD_NAME,
-            image=DBT,
-            hooks="stocks.gold.books:of_run",
-            env=secrets(GOLD.needs),
-            env_from=[settings()],
-        )
-        add_templates(manifest, pods)
+        add_templates(manifest, pods, template)
     return template
 
 
@@ -142,10 +173,10 @@ def _template(
     description: str,
     arguments: list[Parameter],
     **options: Any,
-) -> WorkflowTemplate:
+) -> WarmTemplate:
     """A WorkflowTemplate with what all have in common."""
     report = container_of(REPORT, options=("--steps", ",".join(steps)))
-    return WorkflowTemplate(
+    return WarmTemplate(
         name=name,
         namespace=NAMESPACE,
         annotations={"workflows.argoproj.io/description": description},
@@ -166,7 +197,20 @@ def _template(
     )
 
 
-def _task(step: Step, containers: dict[str, Container], arguments: dict[str, str] | None = None) -> Task:
+def _as_platform(parameter: Parameter) -> Parameter:
+    """A parameter whose default the chart gives: it knows whether the cluster runs nodes without pods.
+
+    It lists no values: Argo would compare them with a default that it has not read yet. The steps refuse what is wrong.
+    """
+    default = m.ConfigMapKeySelector(name=NODES, key=str(parameter.name))
+    return Parameter(
+        name=parameter.name,
+        value_from=m.ValueFrom(config_map_key_ref=default),
+        description=parameter.description,
+    )
+
+
+def _task(step: Step, names: Mapping[str, str], arguments: dict[str, str] | None = None) -> Task:
     """A step as a task; one that comes after a step with tickers goes on though some of them failed."""
     depends = []
     for name in step.after:
@@ -177,7 +221,7 @@ def _task(step: Step, containers: dict[str, Container], arguments: dict[str, str
             depends.append(name)
     return Task(
         name=step.name,
-        template=containers[step.name],
+        template=names[step.name],
         depends=" && ".join(depends) or None,
         arguments=arguments or None,
     )

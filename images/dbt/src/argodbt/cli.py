@@ -26,6 +26,8 @@ from argodbt.manifest import Manifest, read_manifest
 from argodbt.results import NodeResult, failure, node_results, read_results
 from argodbt.selection import Asked, Selection
 from argodbt.tasks import run_task
+from argodbt.worker import serve
+from argodbt.worker.server import PORT, TOKEN
 
 
 class Commands(TyperGroup):
@@ -104,7 +106,7 @@ def graph(
         str, typer.Option("--format", help="yaml (a WorkflowTemplate), mermaid (a picture) or json (tasks and edges).")
     ] = "yaml",
     granularity: Annotated[
-        Granularity, typer.Option(help="For mermaid and json; the WorkflowTemplate has all three.")
+        Granularity, typer.Option(help="For mermaid and json; the WorkflowTemplate has all.")
     ] = Granularity.MODEL,
     name: Annotated[str, typer.Option(help="yaml: of the WorkflowTemplate (default: the project's).")] = "",
     namespace: Annotated[str, typer.Option(help="yaml: where workflows run.")] = "",
@@ -113,6 +115,14 @@ def graph(
     secret: Annotated[
         list[str], typer.Option(help="yaml: Secret whose keys are variables of profiles.yml; may be repeated.")
     ] = [],  # noqa: B006 - typer copies it
+    artifacts: Annotated[
+        str,
+        typer.Option(
+            "--artifact-secret",
+            help="yaml: Secret with ARTIFACTS_URL (s3://bucket of Argo's artifacts), ARTIFACTS_ACCESS_KEY_ID, "
+            "ARTIFACTS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL_S3, AWS_REGION; with it there is granularity warm.",
+        ),
+    ] = "",
     hooks: OfHooks = "",
 ) -> None:
     """Draw a dbt project as a DAG of tasks: any project's manifest will do."""
@@ -132,7 +142,7 @@ def graph(
                     "WorkflowTemplates are written with Hera, which is not installed.",
                     hint="pip install 'argodbt[hera]', or choose --format json.",
                 ) from error
-            pods = DbtPods.of_project(found, name=name, image=image, secrets=secret, hooks=hooks)
+            pods = DbtPods.of_project(found, name=name, image=image, secrets=secret, hooks=hooks, artifacts=artifacts)
             print(template_of(found, pods, namespace=namespace, service_account=service_account), end="")
         case _:
             raise ConfigError(f"There is no format {fmt!r}.", hint="Choose yaml, mermaid or json.")
@@ -266,6 +276,19 @@ def build(
     _tell_outcome(Outcome(results=told))
 
 
+@app.command()
+def worker(
+    at_once: Annotated[int, typer.Option(min=1, help="How many nodes run at a time.")] = 4,
+    port: Annotated[int, typer.Option(help="To listen on, on loopback.")] = PORT,
+    token: Annotated[Path, typer.Option(help="File with what Argo's agent must know.")] = TOKEN,
+) -> None:
+    """Run the nodes of a workflow that have no pod (granularity warm): the sidecar of Argo's agent.
+
+    ARTIFACTS_URL, ARTIFACTS_ACCESS_KEY_ID and ARTIFACTS_SECRET_ACCESS_KEY name the artifact store.
+    """
+    serve("argodbt.cli:main", ["argodbt.warm"], at_once=at_once, port=port, token=token, ready=_tell_port)
+
+
 def main() -> None:
     """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -283,6 +306,10 @@ def _around(command: str, name: str, run_id: str) -> Iterator[tuple[Hooks, dict[
     hooks = load_hooks(name, run_id)
     with hooks.around(command) as facts:
         yield hooks, facts
+
+
+def _tell_port(port: int) -> None:
+    _tell("listening", f"Works for Argo's agent on port {port}.", port=port)
 
 
 def _manifest(path: Path | None) -> Manifest:

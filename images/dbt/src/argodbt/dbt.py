@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from argodbt.errors import ConfigError, Unavailable
 from argodbt.manifest import MANIFEST, Manifest, read_manifest
@@ -64,6 +65,9 @@ class Dbt:
         progress: Called as nodes end.
     """
 
+    _held: ClassVar[tuple[Mapping[str, str], Any] | None] = None
+    """The variables under which the project was parsed ahead, and dbt's own manifest."""
+
     def __init__(
         self, artifacts: Path, *, variables: Mapping[str, str] | None = None, progress: Progress = lambda _: None
     ) -> None:
@@ -72,6 +76,19 @@ class Dbt:
         self._variables = variables or {}
         self._progress = progress
         self._parsed: Any = None
+
+    @classmethod
+    def parse_ahead(cls, variables: Mapping[str, str]) -> None:
+        """Parses the project once for all processes that are forked off this one, where they run it as it stands.
+
+        Args:
+            variables: Set in the environment while dbt runs.
+
+        Raises:
+            ConfigError: dbt is not installed, or the project can't be parsed.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            cls._held = dict(variables), cls(Path(folder), variables=variables).run("parse")
 
     def parse(self, *options: str) -> Manifest:
         """Parses the project; what runs next does not parse it again.
@@ -111,10 +128,20 @@ class Dbt:
             *("--no-send-anonymous-usage-stats", "--no-version-check"),
         ]
         with _environment(self._variables):
-            ended = dbtRunner(manifest=self._parsed, callbacks=[self._watch]).invoke([*arguments, *options])
+            ended = dbtRunner(manifest=self._parsed_for(arguments), callbacks=[self._watch]).invoke(
+                [*arguments, *options]
+            )
         if ended.exception is not None:
             raise self._failure(ended.exception)
         return ended.result
+
+    def _parsed_for(self, arguments: Sequence[str]) -> Any:
+        """What dbt need not parse again for a command; None: it does."""
+        if self._parsed is not None or self._held is None:
+            return self._parsed
+        variables, parsed = self._held
+        is_other = "parse" in arguments or "--vars" in arguments or variables != dict(self._variables)
+        return None if is_other else parsed
 
     def _watch(self, event: Any) -> None:
         if (total := _TOTALS.get(event.info.name)) is not None:

@@ -28,6 +28,8 @@ class Granularity(StrEnum):
     """What costs a pod's start more than it gains shares a pod."""
     SINGLE = "single"
     """The whole project."""
+    WARM = "warm"
+    """As MODEL, and a task runs without a pod of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,12 @@
-"""A dbt project as templates of Argo: one pod a task of its graph.
+"""A dbt project as templates of Argo: a pod a task of its graph, or a node without one.
 
-main   prepare ─▶ model │ layer │ single, whichever granularity was asked for ─▶ finish
-model  task ─▶ task ─▶ …, as the graph has it; layer: the same with fewer tasks
-task   the one template of all tasks, and of those with a `meta.argo` of their own one more each
+main    pods, or warm
+pods    prepare ─▶ model │ layer │ single, whichever granularity was asked for ─▶ finish
+warm    prepare ─▶ models ─▶ finish, of which only a model with `own_pod` has a pod (`argodbt.warm_template`)
+model   task ─▶ task ─▶ …, as the graph has it; layer: the same with fewer tasks; models: model without pods
+task    the one template of all tasks, and of those with a `meta.argo` of their own one more each
+
+Without an artifact store for the worker there is no `warm`, and main is what pods is.
 
 What a pod leaves for others goes through the artifact store, under the template's name:
 
@@ -15,7 +19,7 @@ What a pod leaves for others goes through the artifact store, under the template
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hera.workflows import (
@@ -29,7 +33,6 @@ from hera.workflows import (
     S3Artifact,
     SecretEnv,
     Task,
-    WorkflowTemplate,
 )
 from hera.workflows import models as m
 
@@ -37,19 +40,22 @@ from argodbt.errors import KILLED_EXIT_CODES, RETRIED_EXIT_CODES, ConfigError
 from argodbt.graph import Granularity, Graph, graph_of
 from argodbt.manifest import MANIFEST, Manifest, PodConfig
 from argodbt.results import RUN_RESULTS
+from argodbt.warm_template import SCRATCH, Variable, WarmTemplate, twin_of
+from argodbt.worker.artifacts import VARIABLES
 
 MAIN = "main"
 UID = 10001
-SCRATCH = "/tmp"  # noqa: S108 -- the one place where a container may write: its root is read-only
-_PREPARE, _FINISH = "prepare", "finish"
+_PREPARE, _FINISH, _PODS, _MODELS = "prepare", "finish", "pods", "models"
 _DRAWN = (Granularity.MODEL, Granularity.LAYER)
+_IN_PODS = (*_DRAWN, Granularity.SINGLE)
 _IN, _OUT = f"{SCRATCH}/in", f"{SCRATCH}/out"
 _SELECTION = "selection.json"
 _TRIES = 4
 _PARAMETERS: dict[str, tuple[str, str]] = {
     "granularity": (
         Granularity.LAYER,
-        "A pod for each model, for each layer of cheap ones and chains, or a single one.",
+        "A pod for each model, for each layer of cheap ones and chains, or a single one; warm: a node without a pod "
+        "for each model.",
     ),
     "select": ("", "As dbt's --select: orders+, state:modified+; empty: all."),
     "exclude": ("", "As dbt's --exclude."),
@@ -72,6 +78,8 @@ class DbtPods:
     """module:attribute of `argodbt.hooks`; they are told the workflow's uid."""
     env: Sequence[SecretEnv] = ()
     env_from: Sequence[m.EnvFromSource] = ()
+    artifacts: Sequence[Variable] = ()
+    """The variables of `argodbt.worker.artifacts`, for nodes without a pod; empty: there are none."""
     cpu: str = "100m"
     memory: str = "384Mi"
     """Asked for; the limit is four times that."""
@@ -79,7 +87,9 @@ class DbtPods:
     """A try of a task that takes longer has hung, unless `meta.argo` says otherwise."""
 
     @classmethod
-    def of_project(cls, manifest: Manifest, *, name: str, image: str, secrets: Sequence[str], hooks: str) -> DbtPods:
+    def of_project(
+        cls, manifest: Manifest, *, name: str, image: str, secrets: Sequence[str], hooks: str, artifacts: str = ""
+    ) -> DbtPods:
         """The pods of any dbt project.
 
         Args:
@@ -88,6 +98,7 @@ class DbtPods:
             image: Empty: the template's name.
             secrets: Names of Secrets whose keys are variables of the environment.
             hooks: As the command line takes them.
+            artifacts: Name of the Secret with the variables of `argodbt.worker.artifacts`; empty: no node is warm.
         """
         own = name or manifest.project.replace("_", "-").lower()
         return cls(
@@ -95,54 +106,99 @@ class DbtPods:
             image=image or f"{own}:latest",
             hooks=hooks,
             env_from=[m.EnvFromSource(secret_ref=m.SecretEnvSource(name=secret)) for secret in secrets],
+            artifacts=[
+                SecretEnv(name=name, secret_name=artifacts, secret_key=name, optional=name.startswith("AWS_") or None)
+                for name in (*VARIABLES, "AWS_ENDPOINT_URL_S3", "AWS_REGION")
+                if artifacts
+            ],
         )
 
 
-def parameters() -> list[Parameter]:
+def parameters(pods: DbtPods) -> list[Parameter]:
     """What a run may be asked for, with what it does where it is not."""
+    granularities = [str(granularity) for granularity in (Granularity if pods.artifacts else _IN_PODS)]
     return [
         Parameter(
             name=name,
             value=value,
-            enum=list(Granularity) if name == "granularity" else None,
+            enum=granularities if name == "granularity" else None,
             description=description,
         )
         for name, (value, description) in _PARAMETERS.items()
     ]
 
 
-def add_templates(manifest: Manifest, pods: DbtPods) -> None:
+def add_templates(manifest: Manifest, pods: DbtPods, template: WarmTemplate) -> None:
     """Adds all templates to the WorkflowTemplate that is being made; `main` is the one to start.
 
     Raises:
         ConfigError: The project has nothing to run.
     """
-    graphs = {granularity: graph_of(manifest, granularity) for granularity in Granularity}
+    graphs = {granularity: graph_of(manifest, granularity) for granularity in _IN_PODS}
     if not graphs[Granularity.MODEL].tasks:
         raise ConfigError(f"The dbt project {manifest.project} has nothing to run.")
-    prepare, finish = _prepare(pods, graphs[Granularity.MODEL].digest), _finish(pods)
+    _prepare(pods, graphs[Granularity.MODEL].digest)
+    _finish(pods)
     graphs = {granularity: graph.reduced() for granularity, graph in graphs.items()}
-    task_templates = _task_templates(pods, graphs.values())
-    dags = {granularity: _dag(graphs[granularity], task_templates) for granularity in _DRAWN}
+    tasks = _task_templates(pods, graphs.values())
+    for granularity in _DRAWN:
+        _dag(granularity, graphs[granularity], tasks)
+    branches = {
+        str(granularity): Branch(
+            template=granularity if granularity in _DRAWN else tasks[graph.tasks[0].pod],
+            only="" if granularity in _DRAWN else graph.tasks[0].name,
+            when=f"inputs.parameters.granularity == '{granularity}'",
+        )
+        for granularity, graph in graphs.items()
+    }
+    if not pods.artifacts:
+        _build(MAIN, _PREPARE, branches, _FINISH)
+        return
+    _build(_PODS, _PREPARE, branches, _FINISH)
+    twins = {task.pod: tasks[task.pod] for task in graphs[Granularity.MODEL].tasks if not task.pod.own_pod}
+    template.twins, template.artifacts = [_PREPARE, *twins.values(), _FINISH], pods.artifacts
+    _dag(_MODELS, graphs[Granularity.MODEL], {**tasks, **{pod: twin_of(name) for pod, name in twins.items()}})
+    _build(Granularity.WARM, twin_of(_PREPARE), {_MODELS: Branch(template=_MODELS)}, twin_of(_FINISH))
     with DAG(name=MAIN, inputs=_inputs(), fail_fast=False):
-        given = {name: f"{{{{inputs.parameters.{name}}}}}" for name in DEFAULTS}
-        Task(name=_PREPARE, template=prepare, arguments=given)
+        is_warm = f"inputs.parameters.granularity == '{Granularity.WARM}'"
+        Task(name=_PODS, template=_PODS, when=f"{{{{= !({is_warm}) }}}}", arguments=_handed_on())
+        Task(name=Granularity.WARM, template=Granularity.WARM, when=f"{{{{= {is_warm} }}}}", arguments=_handed_on())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """One way to run what was selected."""
+
+    template: str
+    only: str = ""
+    """The task that it runs; empty: a DAG, which is told what was selected."""
+    when: str = ""
+    """Expression: whether it is the one; empty: it is."""
+
+
+def _build(name: str, prepare: str, branches: Mapping[str, Branch], finish: str) -> None:
+    """A DAG: prepare, one of the branches, finish."""
+    with DAG(name=name, inputs=_inputs(), fail_fast=False):
+        Task(name=_PREPARE, template=prepare, arguments=_handed_on())
         selected = f"tasks.{_PREPARE}.outputs.parameters.selected"
-        for granularity, graph in graphs.items():
-            is_drawn = granularity in dags
-            only = graph.tasks[0]
+        for task, branch in branches.items():
+            conditions = [*([branch.when] if branch.when else []), f"{selected} != ''"]
             Task(
-                name=granularity,
-                template=dags[granularity] if is_drawn else task_templates[only.pod],
+                name=task,
+                template=branch.template,
                 depends=_PREPARE,
-                when=f"{{{{= inputs.parameters.granularity == '{granularity}' && {selected} != '' }}}}",
-                arguments={"selected": f"{{{{{selected}}}}}"} if is_drawn else {"task": only.name},
+                when=f"{{{{= {' && '.join(conditions)} }}}}",
+                arguments={"task": branch.only} if branch.only else {"selected": f"{{{{{selected}}}}}"},
             )
         ended = " && ".join(
-            "(" + " || ".join(f"{granularity}.{end}" for end in ("Succeeded", "Failed", "Errored", "Skipped")) + ")"
-            for granularity in graphs
+            "(" + " || ".join(f"{task}.{end}" for end in ("Succeeded", "Failed", "Errored", "Skipped")) + ")"
+            for task in branches
         )
         Task(name=_FINISH, template=finish, depends=ended)
+
+
+def _handed_on() -> dict[str, str]:
+    return {name: f"{{{{inputs.parameters.{name}}}}}" for name in DEFAULTS}
 
 
 def template_of(manifest: Manifest, pods: DbtPods, *, namespace: str, service_account: str) -> str:
@@ -154,12 +210,12 @@ def template_of(manifest: Manifest, pods: DbtPods, *, namespace: str, service_ac
         namespace: Where it will run; empty: where it is applied.
         service_account: Of the pods; empty: Argo's default.
     """
-    with WorkflowTemplate(
+    with WarmTemplate(
         name=pods.name,
         namespace=namespace or None,
         annotations={"workflows.argoproj.io/description": f"Builds the dbt project {manifest.project}."},
         entrypoint=MAIN,
-        arguments=parameters(),
+        arguments=parameters(pods),
         service_account_name=service_account or None,
         security_context=pod_security(),
         volumes=scratch_volume(),
@@ -167,7 +223,7 @@ def template_of(manifest: Manifest, pods: DbtPods, *, namespace: str, service_ac
         # Two builds at the same time would write to the same tables.
         synchronization=m.Synchronization(mutexes=[m.Mutex(name=pods.name)]),
     ) as template:
-        add_templates(manifest, pods)
+        add_templates(manifest, pods, template)
     return str(template.to_yaml(width=120))
 
 
@@ -213,9 +269,9 @@ def scratch_mount() -> list[m.VolumeMount]:
     return [m.VolumeMount(name="scratch", mount_path=SCRATCH)]
 
 
-def _dag(graph: Graph, templates: dict[PodConfig, Container]) -> DAG:
+def _dag(name: str, graph: Graph, templates: Mapping[PodConfig, str]) -> None:
     """The tasks of a graph; one whose nodes are not selected is skipped, and what waits for it goes on."""
-    with DAG(name=graph.granularity, inputs=[Parameter(name="selected")], fail_fast=False) as dag:
+    with DAG(name=name, inputs=[Parameter(name="selected")], fail_fast=False):
         for task in graph.tasks:
             selected = "inputs.parameters.selected"
             Task(
@@ -225,7 +281,6 @@ def _dag(graph: Graph, templates: dict[PodConfig, Container]) -> DAG:
                 when=f"{{{{= {selected} == 'all' || {selected} contains ',{task.name},' }}}}",
                 arguments={"task": task.name},
             )
-    return dag
 
 
 def _inputs() -> list[Parameter]:
@@ -256,14 +311,15 @@ def _prepare(pods: DbtPods, digest: str) -> Container:
     )
 
 
-def _task_templates(pods: DbtPods, graphs: Iterable[Graph]) -> dict[PodConfig, Container]:
-    """A template for each sort of pod that any task asks for."""
-    made: dict[PodConfig, Container] = {}
+def _task_templates(pods: DbtPods, graphs: Iterable[Graph]) -> dict[PodConfig, str]:
+    """A template for each sort of pod that any task asks for; their names."""
+    made: dict[PodConfig, str] = {}
     for graph in graphs:
         for task in graph.tasks:
             if task.pod not in made:
                 is_plain = task.pod.model_copy(update={"own_pod": False}) == PodConfig()
-                made[task.pod] = _task(pods, "task" if is_plain else f"task-{task.name}", task.pod)
+                made[task.pod] = "task" if is_plain else f"task-{task.name}"
+                _task(pods, made[task.pod], task.pod)
     return made
 
 

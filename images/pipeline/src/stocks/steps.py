@@ -10,6 +10,7 @@ The functions import what they work with when they are called: a pod starts with
 from __future__ import annotations
 
 import inspect
+import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -36,6 +37,20 @@ class Login(StrEnum):
     OWNER = "owner"
     WRITER = "writer"
     READER = "reader"
+
+
+class Nodes(StrEnum):
+    """What a workflow runs a step of a batch in."""
+
+    POD = "pod"
+    WARM = "warm"
+    """A node without a pod of its own: a worker runs it (`stocks worker`)."""
+
+
+AUTO = "auto"
+_MOST_BATCHES = {Nodes.POD: 20, Nodes.WARM: 200}
+"""A pod costs ten seconds of two processors, whatever it does. A node costs next to nothing, but the work of Argo grows
+with the square of their number, and its status is kept in one object of 1 MiB: docs/cluster.md has the figures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +166,10 @@ def plan(
     means: Means,
     *,
     tickers: Tickers = "",
-    batch_size: Annotated[int, "Tickers in a batch; 0: all in one."] = 1,
+    batch_size: Annotated[
+        str, "Tickers in a batch; 0: all in one; auto: as few as make no more batches than a workflow bears."
+    ] = AUTO,
+    nodes: Annotated[Nodes, "What a batch runs in: a workflow bears more nodes that are warm than pods."] = Nodes.POD,
 ) -> Outcome:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
     from stocks.bronze.extract import batches, plan
@@ -159,8 +177,17 @@ def plan(
 
     with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
         chosen = plan(sources, parse_symbols(tickers))
-    lists = [",".join(batch) for batch in batches(chosen, batch_size or len(chosen) or 1)]
+    lists = [",".join(batch) for batch in batches(chosen, _size(batch_size, nodes, len(chosen)))]
     return Outcome(detail={"tickers": len(chosen), "batches": lists}, result=lists, tickers=chosen)
+
+
+def _size(asked: str, nodes: Nodes, tickers: int) -> int:
+    """How many tickers a batch has, at least one."""
+    if asked == AUTO:
+        return max(math.ceil(tickers / _MOST_BATCHES[nodes]), 1)
+    if not asked.isdecimal():
+        raise ConfigError(f"--batch-size {asked!r} is no number of tickers.", hint=f"Write one, or {AUTO}.")
+    return int(asked) or max(tickers, 1)
 
 
 def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overview: Overview = False) -> Outcome:
@@ -266,7 +293,7 @@ PLAN = Step(
     name="plan",
     work=plan,
     needs=Needs(login=None),
-    parameters=("tickers", "batch-size"),
+    parameters=("tickers", "batch-size", "nodes"),
     writes="batches",
 )
 EXTRACT = Step(
@@ -324,7 +351,7 @@ RUN = Flow(
     summary="Fetch, load, build and test: all steps in one process. A second run finds nothing new and writes nothing.",
     steps=STEPS,
     given={
-        "plan": {"batch_size": 0},
+        "plan": {"batch_size": "0", "nodes": Nodes.POD},
         "commit": {"start_gold": False},
         "gold": {"if_changed": True, "full_refresh": False},
     },

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stocks.cli import bootstrap, doctor, sample_api, warehouse
+from stocks.cli import bootstrap, doctor, sample_api, warehouse, worker
 from stocks.cli.steps import command_of, replay_command, run_command
 from stocks.errors import INTERRUPTED, ConfigError, StocksError, code_of
 from stocks.steps import REPORT, STEPS
@@ -52,6 +52,7 @@ _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Steps": tuple(map(command_of, (*STEPS, REPORT))),
     "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status, warehouse.accept, warehouse.reconcile),
     "Try and check": (doctor.doctor, sample_api.sample_api),
+    "Cluster": (worker.worker,),
 }
 for panel, commands in _PANELS.items():
     for command in commands:
