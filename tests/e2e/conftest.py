@@ -49,7 +49,7 @@ def platform() -> Platform:
 @pytest.fixture(scope="session")
 def ingested(platform: Platform) -> Workflow:
     """The sample is in silver and gold."""
-    workflow = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="2")
+    workflow = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="2", nodes="pod")
     assert workflow["status"]["phase"] == "Succeeded", workflow["status"].get("message")
     changes = json.loads(output(workflow, "commit", "changes"))
     if "gold" in changes:

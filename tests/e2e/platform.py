@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from kubernetes import client
@@ -54,6 +55,10 @@ class Platform:
 
     def run(self, template: str, **parameters: str) -> Workflow:
         """Starts a workflow from a template, and gives it as it ended."""
+        return self.wait(self.start(template, **parameters))
+
+    def start(self, template: str, **parameters: str) -> str:
+        """Starts a workflow from a template; gives its name."""
         given = [{"name": name.replace("_", "-"), "value": value} for name, value in parameters.items()]
         body = {
             "apiVersion": "argoproj.io/v1alpha1",
@@ -65,18 +70,32 @@ class Platform:
                 "podGC": {"strategy": "OnWorkflowCompletion", "deleteDelayDuration": "900s"},
             },
         }
+        return self.create(body)
+
+    def create(self, body: Workflow) -> str:
+        """Starts a workflow; gives its name."""
         made = self._objects.create_namespaced_custom_object(*_ARGO, "workflows", body)
-        return self.wait(made["metadata"]["name"])
+        return str(made["metadata"]["name"])
+
+    def template(self, name: str) -> Workflow:
+        """A WorkflowTemplate."""
+        found: Workflow = self._objects.get_namespaced_custom_object(*_ARGO, "workflowtemplates", name)
+        return found
 
     def wait(self, name: str) -> Workflow:
         """The workflow as it ended."""
+        ends = {"Succeeded", "Failed", "Error"}
+        return self.until(name, lambda workflow: workflow.get("status", {}).get("phase") in ends)
+
+    def until(self, name: str, holds: Callable[[Workflow], bool]) -> Workflow:
+        """The workflow, once something holds of it."""
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             workflow: Workflow = self._objects.get_namespaced_custom_object(*_ARGO, "workflows", name)
-            if workflow.get("status", {}).get("phase") in {"Succeeded", "Failed", "Error"}:
+            if holds(workflow):
                 return workflow
-            time.sleep(1)
-        raise AssertionError(f"{name} has not ended: argo -n {NAMESPACE} get {name}")
+            time.sleep(0.5)
+        raise AssertionError(f"{name} has not come so far: argo -n {NAMESPACE} get {name}")
 
 
 def output(workflow: Workflow, step: str, name: str) -> str:

@@ -47,14 +47,14 @@ def test_second_run_changes_nothing_and_starts_no_gold(
     ingested: Workflow, platform: Platform, reader: Warehouse
 ) -> None:
     before = gold(reader)
-    again = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="5")
+    again = platform.run("stocks-ingest", tickers=SAMPLE, batch_size="5", nodes="pod")
     assert again["status"]["phase"] == "Succeeded"
     assert json.loads(output(again, "commit", "changes")) == {"bars_changed": 0, "gold_due": False}
     assert gold(reader) == before
 
 
 def test_failing_ticker_fails_alone_and_is_named(ingested: Workflow, platform: Platform, reader: Warehouse) -> None:
-    workflow = platform.run("stocks-ingest", tickers="ZZZZ,IBM")
+    workflow = platform.run("stocks-ingest", tickers="ZZZZ,IBM", nodes="pod")
     assert workflow["status"]["phase"] == "Failed"
     ended = {node["displayName"]: node["phase"] for node in workflow["status"]["nodes"].values()}
     assert ended["commit"] == "Succeeded"

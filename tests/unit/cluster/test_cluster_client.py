@@ -1,5 +1,8 @@
 """Argo's objects over an API that a test plays."""
 
+import base64
+import gzip
+import json
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -132,7 +135,7 @@ def test_empty_cluster_says_how_to_begin() -> None:
 def test_doctor_is_content_with_a_healthy_cluster() -> None:
     api = Api(workflows=[workflow("w", "Succeeded", "2026-11-22T18:30:00Z")], cronworkflows=[cron()])
     checks = check_cluster(Cluster(api), now=NOW)
-    assert [check.error for check in checks] == [None] * 4
+    assert [check.error for check in checks] == [None] * 5
     assert any("2026-11-23 18:30 EST" in check.detail for check in checks)
 
 
@@ -167,3 +170,39 @@ def test_doctor_says_that_no_cluster_answers() -> None:
     api.fault = ApiException(status=503, reason="Service Unavailable")
     (check,) = check_cluster(Cluster(api), now=NOW)
     assert isinstance(check.error, ClusterUnavailable)
+
+
+def test_failed_nodes_are_told_by_their_last_try_also_where_the_status_is_packed() -> None:
+    tries = [
+        {"name": f"w.warm.extract({n})", "type": "Plugin", "phase": "Failed", "message": f"try {n}"} for n in (0, 1)
+    ]
+    tries[1]["outputs"] = {
+        "exitCode": "75",
+        "artifacts": [{"name": "main-logs", "s3": {"key": "2026/11/w/extract(1)/main.log"}}],
+    }
+    retried = {"name": "w.warm.extract", "type": "Retry", "phase": "Failed", "children": ["a", "b"]}
+    nodes = {"a": tries[0], "b": tries[1], "r": retried, "ok": {"type": "Pod", "phase": "Succeeded", "name": "w.ok"}}
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    for status in ({"nodes": nodes}, {"compressedNodes": packed}):
+        failed = workflow("w", "Failed", "2026-11-22T18:30:00Z")
+        failed["status"] |= status
+        told = Told()
+        show_cluster(told, Cluster(Api(workflows=[failed])), now=NOW)  # type: ignore[arg-type]
+        assert told.tables["failure"] == [["w", "warm.extract(1)", "75", "try 1", "2026/11/w/extract(1)/main.log"]]
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ([{"name": "ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS", "value": "true"}], "allows"),
+        ([], "set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true"),
+        (None, "can't be seen"),
+    ],
+)
+def test_doctor_says_whether_nodes_need_pods_and_what_to_switch_on(env: list[Any] | None, told: str) -> None:
+    pod = {"containers": [{"name": "workflow-controller", "env": env}]}
+    controller = {"metadata": {"name": "workflow-controller"}, "spec": {"template": {"spec": pod}}}
+    api = Api(deployments=[] if env is None else [controller], cronworkflows=[cron()])
+    (check,) = (check for check in check_cluster(Cluster(api), now=NOW) if check.name == "warm nodes")
+    assert check.error is None
+    assert told in check.detail

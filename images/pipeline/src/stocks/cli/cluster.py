@@ -40,9 +40,15 @@ def show_cluster(report: Report, cluster: Cluster | None = None, *, now: datetim
     )
     if not workflows:
         report.say(f"No workflows yet: argo -n {cluster.namespace} submit --from workflowtemplate/stocks-ingest")
-    for workflow in workflows:
-        if workflow.is_failed:
-            report.say(f"What failed: argo -n {cluster.namespace} get {workflow.name}")
+    failed = [workflow for workflow in workflows if workflow.is_failed]
+    report.rows(
+        "failure",
+        ["workflow", "node", "exit_code", "message", "log"],
+        [[each.name, node.name, node.exit_code, node.message, node.log] for each in failed for node in each.failures],
+        title="What failed, with its log's key in the artifact store",
+    )
+    for workflow in failed:
+        report.say(f"What failed: argo -n {cluster.namespace} get {workflow.name}")
 
 
 def check_cluster(cluster: Cluster | None = None, *, now: datetime | None = None) -> list[Check]:
@@ -55,6 +61,7 @@ def check_cluster(cluster: Cluster | None = None, *, now: datetime | None = None
     return [
         Check(name="cluster", detail=f"answers; namespace {cluster.namespace}"),
         _templates(templates, cluster.namespace),
+        Check(name="warm nodes", detail=_warm_nodes(cluster.allows_warm_nodes())),
         *_schedules(cluster, now or datetime.now(UTC)),
         *_last_runs(cluster),
     ]
@@ -70,6 +77,18 @@ def _templates(found: list[str], namespace: str) -> Check:
             ),
         )
     return Check(name="templates", detail=", ".join(found))
+
+
+def _warm_nodes(are_allowed: bool | None) -> str:
+    """Not an error where they are not: pods do the same."""
+    if are_allowed is None:
+        return "Argo's controller is not in the namespace argo, or can't be seen"
+    if are_allowed:
+        return "Argo's controller allows nodes without pods (chart stocks, nodes: warm)"
+    return (
+        "each step gets a pod: for nodes without, set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true on the deployment "
+        "workflow-controller, then nodes: warm in the chart stocks (docs/cluster.md)"
+    )
 
 
 def _schedules(cluster: Cluster, now: datetime) -> list[Check]:

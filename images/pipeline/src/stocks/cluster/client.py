@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import gzip
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +24,10 @@ _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _CONFLICT = 409
 _NEWEST = 10
 _LABEL = "workflows.argoproj.io/"
+_BAD = ("Failed", "Error")
+_CONTROLLER = "argo"
+"""The namespace of Argo's controller, as `make up` has it."""
+_ALLOWANCE = {"name": "ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS", "value": "true"}
 
 
 class CustomObjects(Protocol):
@@ -36,6 +43,19 @@ class CustomObjects(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NodeFailure:
+    """A step of a workflow that failed, with a pod or without."""
+
+    name: str
+    """Argo's name of the node, without the workflow's."""
+    exit_code: str
+    """Empty where it never came to run."""
+    message: str
+    log: str
+    """Its log's key in the artifact store; empty where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkflowState:
     """How a workflow is."""
 
@@ -48,11 +68,13 @@ class WorkflowState:
     started_at: datetime | None
     finished_at: datetime | None
     message: str
+    failures: tuple[NodeFailure, ...] = ()
+    """The last tries of steps that failed."""
 
     @property
     def is_failed(self) -> bool:
         """Whether it ended badly."""
-        return self.phase in {"Failed", "Error"}
+        return self.phase in _BAD
 
     @property
     def seconds(self) -> float | None:
@@ -153,6 +175,21 @@ class Cluster:
         """The names of the WorkflowTemplates."""
         return sorted(item["metadata"]["name"] for item in self._items("workflowtemplates"))
 
+    def allows_warm_nodes(self) -> bool | None:
+        """Whether Argo's controller runs nodes without pods; None where it can't be seen."""
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            answer = self._objects.list_namespaced_custom_object("apps", "v1", _CONTROLLER, "deployments")
+        except ApiException as error:
+            if error.status in (403, 404):
+                return None
+            with _faults("list deployments"):
+                raise
+        found = [item for item in answer["items"] if item["metadata"]["name"] == "workflow-controller"]
+        pods = [item["spec"]["template"]["spec"] for item in found]
+        return any(_ALLOWANCE in c.get("env", []) for pod in pods for c in pod["containers"]) if pods else None
+
     def _items(self, plural: str) -> list[dict[str, Any]]:
         with _faults(f"list {plural}"):
             answer = self._objects.list_namespaced_custom_object(*_ARGO, self.namespace, plural)
@@ -194,7 +231,26 @@ def _workflow(item: dict[str, Any]) -> WorkflowState:
         started_at=_moment(status.get("startedAt") or item["metadata"].get("creationTimestamp")),
         finished_at=_moment(status.get("finishedAt")),
         message=status.get("message", ""),
+        failures=tuple(_failures(item["metadata"]["name"], status)),
     )
+
+
+def _failures(workflow: str, status: dict[str, Any]) -> Iterator[NodeFailure]:
+    nodes = status.get("nodes") or {}
+    if packed := status.get("compressedNodes"):  # what is larger than an object may be
+        nodes = json.loads(gzip.decompress(base64.b64decode(packed)))
+    for retried in nodes.values():
+        # Of a step that was tried again the last try says why.
+        if retried["type"] == "Retry" and retried["phase"] in _BAD and (children := retried.get("children")):
+            last = nodes.get(children[-1], retried)
+            outputs = last.get("outputs") or {}
+            logs = [each["s3"]["key"] for each in outputs.get("artifacts", []) if each["name"] == "main-logs"]
+            yield NodeFailure(
+                name=last["name"].removeprefix(f"{workflow}."),
+                exit_code=outputs.get("exitCode", ""),
+                message=last.get("message", ""),
+                log=logs[0] if logs else "",
+            )
 
 
 def _cron(item: dict[str, Any]) -> CronState:
