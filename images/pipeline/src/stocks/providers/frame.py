@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import polars as pl
 
 from stocks.errors import MalformedPayload
 from stocks.providers.json_text import Pairs, storable, write
+
+if TYPE_CHECKING:  # heavy, and most steps know a provider without reading what it answers
+    import polars as pl
 
 PRICES = ("open", "high", "low", "close", "adjusted_close")
 FIELDS = (*PRICES, "volume", "dividend_amount", "split_coefficient")
@@ -45,6 +47,8 @@ class Decoded:
 
 def frame(dates: Sequence[str], columns: Mapping[str, Sequence[float | None]]) -> pl.DataFrame:
     """The rows of `Decoded` from their dates and as many of FIELDS as there are."""
+    import polars as pl
+
     texts = pl.Series("date_text", dates, dtype=pl.String)
     numbers = [
         pl.Series(name, columns[name], dtype=pl.Float64)

@@ -11,8 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-import polars as pl
-
 from stocks.providers.alphavantage.answers import DAILY, KEY_HINT, OVERVIEW, SERIES_KEYS, WEEKLY, check_answer
 from stocks.providers.alphavantage.decode import decode
 from stocks.providers.alphavantage.overview import parse_overview
@@ -47,7 +45,7 @@ class AlphaVantage(Provider):
         """As the protocol says."""
         decoded = decode(body, SERIES_KEYS[endpoint])
         if endpoint == WEEKLY and decoded.rows["split_coefficient"].is_null().all():  # weekly answers don't tell splits
-            return replace(decoded, rows=decoded.rows.with_columns(split_coefficient=pl.lit(1.0)))
+            return replace(decoded, rows=decoded.rows.with_columns(split_coefficient=1.0))
         return decoded
 
     def read_company(self, body: bytes, symbol: str) -> dict[str, str | None]:
