@@ -70,8 +70,9 @@ mtu: | $(VENV)/bin/python ## Check every hop from this machine to a pod
 submit: ## Fetch prices in the cluster and watch (ARGS="-p tickers=IBM,AAPL -p batch-size=10")
 	@$(ARGO) submit --from workflowtemplate/stocks-ingest --watch $(ARGS)
 
-logs: ## Logs of the newest workflow (ARGS=name for another)
-	@$(ARGO) logs $(or $(ARGS),@latest)
+logs: ## Logs of the newest workflow (ARGS=name for another), also of steps without pods while it runs
+	@$(ARGO) logs $(or $(ARGS),@latest) --selector 'workflows.argoproj.io/component!=agent'
+	@$(ARGO) logs $(or $(ARGS),@latest) --selector workflows.argoproj.io/component=agent --container worker
 
 ui: ## Argo's UI on https://localhost:2746, and a token that may look but not touch
 	@echo "Open https://localhost:2746 and log in with:"; echo "Bearer $$($(KUBECTL) create token stocks-argo-ui)"

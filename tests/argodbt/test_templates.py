@@ -43,7 +43,7 @@ SHOP = manifest(
 
 
 def rendered(project: Manifest, **options: Any) -> dict[str, Any]:
-    asked = {"name": "", "image": "", "secrets": [], "hooks": ""}
+    asked = {"name": "", "image": "", "secrets": [], "hooks": "", "artifacts": ""}
     pods = DbtPods.of_project(project, **{name: options.pop(name, default) for name, default in asked.items()})
     place = {"namespace": "", "service_account": "", **options}
     found: dict[str, Any] = yaml.safe_load(template_of(project, pods, **place))
@@ -132,3 +132,38 @@ def test_five_hundred_models_stay_under_argos_limit() -> None:
 
 def _parents(number: int) -> list[str]:
     return [f"model_number_{parent}" for parent in {number - 1, number // 2, number // 3} if 0 <= parent < number]
+
+
+def test_models_need_no_pods_where_the_worker_can_reach_the_artifact_store() -> None:
+    assert "executorPlugins" not in rendered(SHOP)["spec"]
+    (granularity, *_) = rendered(SHOP)["spec"]["arguments"]["parameters"]
+    assert "warm" not in granularity["enum"]
+    made = rendered(SHOP, artifacts="shop-artifacts")
+    jsonschema.Draft7Validator(SCHEMA).validate(made)
+    assert made["kind"] == "WorkflowTemplate"
+    (granularity, *_) = made["spec"]["arguments"]["parameters"]
+    assert granularity["enum"] == ["model", "layer", "single", "warm"]
+    (plugin,) = made["spec"]["executorPlugins"]
+    worker = plugin["spec"]["sidecar"]["container"]
+    assert worker["command"] == ["argodbt"]
+    assert worker["resources"] == {"requests": {"cpu": "100m", "memory": "2Gi"}, "limits": {"memory": "8Gi"}}
+    assert {"ARTIFACTS_URL", "ARTIFACTS_SECRET_ACCESS_KEY"} <= {variable["name"] for variable in worker["env"]}
+    every = templates(made)
+    graph = graph_of(SHOP, Granularity.WARM).reduced()
+    drawn = {
+        task["name"]: tuple(task["depends"].split(" && ")) if "depends" in task else ()
+        for task in every["models"]["dag"]["tasks"]
+    }
+    assert drawn == {task.name: task.after for task in graph.tasks}
+    own = every["warm-task-refunds"]
+    assert own["plugin"]["worker"]["seconds"] == 90
+    assert own["retryStrategy"]["limit"] == 1
+
+
+def test_model_that_asks_for_a_pod_of_its_own_gets_it_among_others_without() -> None:
+    shop = manifest(model("orders"), model("large", "orders", pod=PodConfig(own_pod=True, memory="9Gi")))
+    made = rendered(shop, artifacts="shop-artifacts")
+    used = {task["name"]: task["template"] for task in templates(made)["models"]["dag"]["tasks"]}
+    assert used == {"orders": "warm-task", "large": "task-large"}
+    (plugin,) = made["spec"]["executorPlugins"]
+    assert plugin["spec"]["sidecar"]["container"]["resources"]["limits"] == {"memory": "1536Mi"}

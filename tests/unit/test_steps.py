@@ -8,7 +8,7 @@ import typer
 
 from stocks.cli.app import app
 from stocks.errors import RETRIED_EXIT_CODES, ConfigError, ProviderUnavailable, QuotaSpent
-from stocks.steps import REBUILD, REPLAY, REPORT, RUN, STEPS, Flow, Login, Step, moment
+from stocks.steps import AUTO, REBUILD, REPLAY, REPORT, RUN, STEPS, Flow, Login, Nodes, Step, moment, tickers_a_batch
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 ALL = (*STEPS, REPLAY, REPORT)
@@ -75,3 +75,23 @@ def test_moment_of_a_day_is_its_end() -> None:
     assert moment("") is None
     with pytest.raises(ConfigError, match="no moment"):
         moment("2005-02-30")
+
+
+@pytest.mark.parametrize(("nodes", "most"), [(Nodes.POD, 20), (Nodes.WARM, 200)])
+def test_a_ticker_a_batch_while_they_are_few_and_never_more_batches_than_a_workflow_bears(
+    nodes: Nodes, most: int
+) -> None:
+    for tickers in (0, 1, 5, most, most + 1, 1_000, 5_000, 30_000):
+        size = tickers_a_batch(AUTO, nodes, tickers)
+        assert size >= 1
+        assert -(-tickers // size) <= most
+        assert size == 1 or tickers > most
+
+
+def test_size_of_a_batch_may_be_said_and_nonsense_is_refused() -> None:
+    assert tickers_a_batch("7", Nodes.POD, 5_000) == 7
+    assert tickers_a_batch("0", Nodes.POD, 5_000) == 5_000
+    assert tickers_a_batch("0", Nodes.POD, 0) == 1
+    for wrong in ("", "-1", "many", "1.5"):
+        with pytest.raises(ConfigError, match="batch-size"):
+            tickers_a_batch(wrong, Nodes.POD, 5)

@@ -177,12 +177,21 @@ def plan(
 
     with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
         chosen = plan(sources, parse_symbols(tickers))
-    lists = [",".join(batch) for batch in batches(chosen, _size(batch_size, nodes, len(chosen)))]
+    lists = [",".join(batch) for batch in batches(chosen, tickers_a_batch(batch_size, nodes, len(chosen)))]
     return Outcome(detail={"tickers": len(chosen), "batches": lists}, result=lists, tickers=chosen)
 
 
-def _size(asked: str, nodes: Nodes, tickers: int) -> int:
-    """How many tickers a batch has, at least one."""
+def tickers_a_batch(asked: str, nodes: Nodes, tickers: int) -> int:
+    """How many tickers a batch has, at least one.
+
+    Args:
+        asked: A number, 0 for all in one, or `auto`.
+        nodes: What a batch runs in.
+        tickers: How many there are.
+
+    Raises:
+        ConfigError: It is neither.
+    """
     if asked == AUTO:
         return max(math.ceil(tickers / _MOST_BATCHES[nodes]), 1)
     if not asked.isdecimal():
