@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import yaml
+from hypothesis import settings
 from psycopg import sql
 from tests.instance import Instance, copy_of
 
@@ -24,6 +25,9 @@ from stocks.gold import BUILD_SCHEMA, environment
 from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
 from stocks.warehouse.migrate import migrate
+
+settings.register_profile("tests", deadline=None)  # speed is measured by benchmarks, never by a test
+settings.load_profile("tests")
 
 Once = Callable[[str, Callable[[Path], object]], Path]
 NewInstance = Callable[[Path], Instance]

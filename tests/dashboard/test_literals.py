@@ -17,9 +17,7 @@ ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["C
 HOSTILE = st.sampled_from(
     ["'; drop schema gold cascade; --", "\\'; select 1; --", "''", "\\", "${first}", "%s", "$$x$$", "E'\\x27'", "a\nb"]
 )
-fixture_is_shared = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
-)
+fixture_is_shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 @pytest.fixture(scope="module")

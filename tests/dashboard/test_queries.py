@@ -204,7 +204,7 @@ def test_lines_keep_the_worst_day_of_a_series(read: Read, facts: Callable[[str],
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 3)), min_size=1, max_size=1_500))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 def test_reduction_keeps_ends_and_extremes_of_any_line(gold_url: str, values: list[float]) -> None:
     days = [date(1999, 1, 4) + timedelta(place) for place in range(len(values))]
     statement = f"""

@@ -170,7 +170,7 @@ def test_equal_answers_give_equal_objects(tmp_path, answer):
 
 
 @given(body=st.binary(max_size=200), data=st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_changed_byte_gives_another_answer(tmp_path_factory, answer, body, data):
     folder = tmp_path_factory.mktemp("bronze")
     bronze = Bronze(FolderStore(folder))

@@ -62,7 +62,7 @@ def test_a_check_leaves_nothing_that_is_listed(store):
 
 
 @given(body=st.binary())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_come_back(store, body):
     key = f"series/IBM/{body.hex()[:100]}-{len(body)}-{hash(body)}"
     store.put_if_absent(key, body)

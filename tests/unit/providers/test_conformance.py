@@ -350,7 +350,7 @@ def test_numbers_may_be_written_as_text(name: str) -> None:
 
 
 @everyone
-@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(body=st.binary(max_size=200), code=st.integers(min_value=200, max_value=599), asked=st.text(max_size=5))
 def test_wild_answers_give_errors_of_ours(name: str, body: bytes, code: int, asked: str) -> None:
     headers = {"Retry-After": asked.encode("utf-8"), "Content-Length": str(len(body)).encode()}

@@ -524,7 +524,7 @@ def test_the_public_demo_key_is_no_secret() -> None:
         assert type(it.failure()) is KeyRejected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(), code=st.integers(min_value=200, max_value=599), asked=st.text(max_size=5))
 def test_wild_answers_give_errors_of_ours(body: bytes, code: int, asked: str) -> None:
     headers = {"Retry-After": asked.encode("utf-8"), "Content-Length": str(len(body)).encode()}

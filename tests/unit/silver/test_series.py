@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -665,14 +665,12 @@ def damaged_rows(draw) -> Rows:
     st.binary()
     | st.recursive(values, lambda inner: st.dictionaries(labels | days, inner)).map(json.dumps).map(str.encode)
 )
-@settings(deadline=None)
 def test_junk_raises_nothing_of_its_own(body):
     with pytest.raises(StocksError):
         parse(body)
 
 
 @given(data=st.data())
-@settings(deadline=None)
 def test_damaged_bytes_raise_nothing_of_their_own(data):
     body = bytearray(payload(daily_rows(8)))
     for _ in range(data.draw(st.integers(1, 5))):
@@ -685,7 +683,6 @@ def test_damaged_bytes_raise_nothing_of_their_own(data):
 
 
 @given(damaged_rows())
-@settings(deadline=None)
 def test_every_row_is_a_bar_or_a_reject_once(rows):
     parsed = parse(rows)
     assert len(parsed.bars) + len(parsed.rejects) == len(rows)
@@ -698,7 +695,6 @@ def test_every_row_is_a_bar_or_a_reject_once(rows):
 
 
 @given(damaged_rows())
-@settings(deadline=None)
 def test_bars_keep_every_rule(rows):
     bars = parse(rows).bars
     o, h, l, c, a = (bars[name] for name in ("open", "high", "low", "close", "adjusted_close"))  # noqa: E741
@@ -715,7 +711,6 @@ def test_bars_keep_every_rule(rows):
 
 
 @given(damaged_rows(), st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_the_order_of_rows_and_labels_does_not_matter(rows: Rows, chance: random.Random):
     mixed = [
         (day, dict(chance.sample(list(row.items()), len(row))) if isinstance(row, dict) else row) for day, row in rows
@@ -730,7 +725,6 @@ def test_the_order_of_rows_and_labels_does_not_matter(rows: Rows, chance: random
 
 
 @given(damaged_rows())
-@settings(deadline=None)
 def test_the_same_bytes_give_the_same(rows):
     one, other = parse(rows), parse(rows)
     assert_frame_equal(one.bars, other.bars)

@@ -103,7 +103,7 @@ series_texts = st.lists(
 
 
 @given(series_texts)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_the_fast_way_tells_what_the_tolerant_one_does_or_nothing(series):
     body = answer(series)
     tolerant = decode_any(body, KEY)
