@@ -49,7 +49,10 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Makes a folder once for all workers of the session: the first who asks makes it, the others wait for it."""
+    """Makes a folder once for all workers of the session: the first who asks makes it, the others wait for it.
+
+    Servers whose state is in it forget their port: copies would start at the same one, in the same moment.
+    """
     own = tmp_path_factory.getbasetemp()
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
@@ -58,8 +61,11 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
+                shutil.rmtree(begun, ignore_errors=True)  # of a worker that failed
                 begun.mkdir()
                 make(begun)
+                for port in begun.glob("**/postgres/port"):
+                    port.unlink()
                 begun.rename(folder)
         return folder
 
@@ -136,7 +142,6 @@ def lean_project(once: Once) -> Path:
 def new_instance(migrated_state: Path, lean_project: Path, tmp_path_factory: pytest.TempPathFactory) -> NewInstance:
     """Makes an instance with nothing in it yet, over the lean project; dbt has parsed it for this worker's port."""
     state = copy_of(migrated_state, tmp_path_factory.mktemp("parsed") / "state")
-    (state / "postgres" / "port").unlink()
     with EmbeddedPostgres(state).running() as server:
         variables = environment(Warehouse(server.url()), schema=BUILD_SCHEMA)
     variables |= {name: str(lean_project) for name in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR")}
