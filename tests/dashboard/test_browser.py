@@ -134,6 +134,18 @@ def test_a_visitor_clicks_through_all_pages(tab, served, faults: list[str]) -> N
     assert faults == []
 
 
+def test_health_lists_what_is_held_and_what_is_odd(tab, served, faults: list[str]) -> None:
+    tab.goto(f"{served[0]}/health")
+    settle(tab)
+    for title, nothing in (
+        ("Held series", "Every series' latest answer was taken."),
+        ("Suspect bars", "No bar of the newest answers is odd."),
+    ):
+        tab.get_by_role("heading", name=title, exact=True).wait_for()
+        tab.get_by_text(nothing).wait_for()
+    assert faults == []
+
+
 def test_clicks_change_the_chart_and_the_address(tab, served, faults: list[str]) -> None:
     tab.goto(f"{served[0]}/stock?symbol=AAPL")
     settle(tab)

@@ -218,6 +218,28 @@ def test_a_failed_build_is_shown_with_its_message(open_page: OpenPage, gold_copy
     assert app.code[0].value == "prices_have_a_stock on fact: 7 rows."
 
 
+def test_held_series_and_suspect_bars_are_listed(open_page: OpenPage, gold_url: str, gold_copy: Copy) -> None:
+    assert "No bar of the newest answers is odd." in texts(open_page(gold_url, "health"))
+    gold_copy.change(
+        "insert into silver.suspect_bar select bronze_key, symbol, interval, source, '2013-02-28', 'series_rewritten',"
+        " '12 of 12 final bars have another close. 1 answer tells so, 1 told what is held.', observed_at"
+        " from ops.bronze_object where symbol = 'IBM' and status = 'loaded'",
+        "insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, rule,"
+        " message) select 'k', symbol, interval, source, endpoint, now(), 'refused', 'bars_missing', 'It lacks bars.'"
+        " from ops.bronze_object where symbol = 'MSFT' and interval is not null limit 1",
+    )
+    app = open_page(gold_copy.reader, "health")
+    assert_sound(app)
+    said = texts(app)
+    assert "Suspect bars" in said
+    assert "No bar of the newest answers is odd." not in said
+    assert "1 series held" in said
+    [suspect] = [frame.value for frame in app.dataframe if "price_date" in frame.value and "symbol" in frame.value]
+    assert suspect["symbol"].to_list() == ["IBM"]
+    assert suspect["rule"].to_list() == ["series_rewritten"]
+    assert any("It lacks bars." in frame.value.to_csv() for frame in app.dataframe)
+
+
 def test_late_refused_and_restated_data_are_shown(open_page: OpenPage, gold_copy: Copy) -> None:
     gold_copy.change(
         "update gold.mart_stock_summary set is_stale = true, expected_last_date = '2013-03-04' where symbol = 'IBM'",

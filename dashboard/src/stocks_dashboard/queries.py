@@ -617,6 +617,13 @@ order by held_since, symbol
 limit {TABLE_ROWS}
 """
 
+SUSPECT = f"""
+select observed_at, symbol, interval, price_date, rule, reason
+from gold.suspect_bars
+order by observed_at desc, symbol, price_date desc
+limit {TABLE_ROWS}
+"""
+
 BUDGET = """
 select budget_key, day, used, exhausted_at
 from gold.request_budget

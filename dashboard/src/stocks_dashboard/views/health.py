@@ -46,6 +46,20 @@ def page() -> None:
         },
         "held",
     )
+    _part(
+        "Suspect bars",
+        log_rows(queries.SUSPECT),
+        "No bar of the newest answers is odd.",
+        {
+            "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
+            "symbol": "Symbol",
+            "interval": "Interval",
+            "price_date": st.column_config.DateColumn("Date"),
+            "rule": "Rule",
+            "reason": st.column_config.TextColumn("What is odd of it", width="large"),
+        },
+        "suspect",
+    )
     left, right = st.columns(2)
     with left:
         _part(
