@@ -12,7 +12,7 @@ import pytest
 from tools.faults.__main__ import PAGE, placed, rules
 from tools.faults.beside import Beside
 from tools.faults.injections import FAULTS
-from tools.faults.series import clean
+from tools.faults.series import by_week, clean
 from tools.faults.table import SILENT, Line, bases, false_alarms, lines
 
 from stocks.silver.rules import ACCEPTABLE, ANSWER_RULES
@@ -46,7 +46,7 @@ def test_the_page_tells_of_every_fault_what_is_counted(counted: list[Line]) -> N
     assert re.findall(r"^\| ([^|`]+) \| (?:told)? \|", page, re.MULTILINE) == list(rows)
     for line in counted:
         [told] = re.findall(rf"^\| {re.escape(line.fault.name)} \|.*(?:\n\|  \| truth.*)?", page, re.MULTILINE)
-        for what in (*line.first, *line.after, *line.second):
+        for what in (*line.first, *line.weekly, *line.after, *line.second):
             assert what.split(": ")[-1] in told, line.fault.name
 
 
@@ -61,4 +61,7 @@ def test_the_page_of_held_series_has_every_rule_and_whether_it_can_be_accepted()
 
 
 def test_right_series_raise_no_alarm() -> None:
-    assert false_alarms([clean(Random(f"clean {number}")) for number in range(10)]) == {}
+    right = [clean(Random(f"clean {number}")) for number in range(10)]
+    assert false_alarms(right) == {}
+    # A stock dividend is told by no week; its ratio is found.
+    assert set(false_alarms([by_week(one) for one in right])) <= {"warned: untold_spin_off"}

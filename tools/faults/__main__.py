@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from tools.faults.beside import Beside
-from tools.faults.series import clean
+from tools.faults.series import by_week, clean
 from tools.faults.table import SILENT, Line, bases, false_alarms, lines
 
 from stocks.embedded import open_embedded
@@ -37,14 +37,14 @@ def in_words(found: Counter[str]) -> str:
 def faults(found: list[Line]) -> Iterator[str]:
     """The table of faults."""
     yield (
-        "| Fault | Adjusted closes agree with | Injected | As a first answer | Beside the bars told before "
-        "| `stocks reconcile` with a source that is right |"
+        "| Fault | Adjusted closes agree with | Injected | As a first answer | The same by weeks "
+        "| Beside the bars told before | `stocks reconcile` with a source that is right |"
     )
-    yield "| --- | --- | --- | --- | --- | --- |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for line in found:
         why = f" ({line.fault.why_silent})" if line.first[SILENT] and line.fault.why_silent else ""
         name = line.fault.name if line.adjusted != "truth" else ""
-        cells = (f"{in_words(line.first)}{why}", in_words(line.after), in_words(line.second))
+        cells = (f"{in_words(line.first)}{why}", in_words(line.weekly), in_words(line.after), in_words(line.second))
         yield f"| {name} | {line.adjusted} | {line.injected} | {' | '.join(cells)} |"
 
 
@@ -54,9 +54,15 @@ def alarms() -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     sample = list(bases(5))
     made = [clean(Random(f"clean {number}")) for number in range(CLEAN)]
-    for name, series in (("the sample", sample), (f"{CLEAN} made by chance, of 25 years", made)):
+    by_chance = f"{CLEAN} made by chance, of 25 years"
+    for name, series, of_year in (
+        ("the sample", sample, 252),
+        (by_chance, made, 252),
+        ("the sample, by weeks", [by_week(one) for one in sample], 52),
+        (f"{by_chance}, by weeks", [by_week(one) for one in made], 52),
+    ):
         found = false_alarms(series)
-        years = sum(map(len, series)) / 252
+        years = sum(map(len, series)) / of_year
         counts = (
             sum(count for what, count in found.items() if what.startswith(kind)) for kind in ("held", "rej", "warn")
         )

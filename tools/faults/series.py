@@ -7,11 +7,12 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
+from itertools import groupby, islice
 
 from stocks.providers import PROVIDERS
 from stocks.providers.alphavantage.answers import DAILY
 from stocks.providers.frame import Decoded, frame
+from stocks.providers.provider import Interval
 from stocks.providers.sample.actions import Actions, adjusted_closes
 from stocks.providers.sample.data import Sample
 from stocks.silver import ParsedSeries, judge_series
@@ -37,13 +38,14 @@ class Series:
     splits: Sequence[float]
     decimals: int = 12
     """Of the adjusted closes."""
+    interval: Interval = "daily"
 
     def __len__(self) -> int:
         return len(self.days)
 
     def until(self, count: int) -> Series:
         """The first bars as they were told then: adjusted by their own actions alone."""
-        cut = {name: column[:count] for name, column in vars(self).items() if name != "decimals"}
+        cut = {name: column[:count] for name, column in vars(self).items() if name not in {"decimals", "interval"}}
         return readjusted(replace(self, **cut))
 
     def judged(self, *, symbol: str = "IBM", observed_at: datetime | None = None) -> ParsedSeries:
@@ -63,7 +65,7 @@ class Series:
         return judge_series(
             decoded,
             symbol=symbol,
-            interval="daily",
+            interval=self.interval,
             observed_at=observed_at or evening(self.days[-1]),
             calendar=CALENDAR,
             adjustment="reinvest_ex_close",
@@ -155,6 +157,25 @@ def clean(chance: random.Random, sessions: int = 6_300) -> Series:
     # Ratios of shares are printed with four decimals; adjusted closes know them exactly.
     printed = [round(split, 4) for split in series.splits]
     return replace(readjusted(series), splits=printed)
+
+
+def by_week(series: Series) -> Series:
+    """What the provider tells of it by weeks: no splits, and the last day's adjusted close."""
+    weeks = [list(days) for _, days in groupby(range(len(series)), lambda place: series.days[place].isocalendar()[:2])]
+    lasts = [days[-1] for days in weeks]
+    return replace(
+        series,
+        days=[series.days[last] for last in lasts],
+        opens=[series.opens[days[0]] for days in weeks],
+        highs=[max(series.highs[day] for day in days) for days in weeks],
+        lows=[min(series.lows[day] for day in days) for days in weeks],
+        closes=[series.closes[last] for last in lasts],
+        adjusted=[series.adjusted[last] for last in lasts],
+        volumes=[sum(series.volumes[day] for day in days) for days in weeks],
+        dividends=[round(sum(series.dividends[day] for day in days), 4) for days in weeks],
+        splits=[1.0] * len(weeks),
+        interval="weekly",
+    )
 
 
 def calm(chance: random.Random, sessions: int = 400) -> Series:

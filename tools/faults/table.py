@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tools.faults.beside import Beside
 from tools.faults.injections import FAULTS, Fault
-from tools.faults.series import Series, clean, from_answer
+from tools.faults.series import Series, by_week, clean, from_answer
 
 from stocks.providers.sample.data import FIRST_BARS, Sample
 from stocks.silver import ParsedSeries
@@ -32,6 +32,8 @@ class Line:
     injected: int
     first: Counter[str] = field(default_factory=Counter)
     """How often the answer was held, its bar rejected, warned of, by which rule, where it was the first one."""
+    weekly: Counter[str] = field(default_factory=Counter)
+    """The same where its weekly bars alone are told."""
     after: Counter[str] = field(default_factory=Counter)
     """The same beside an answer that was right, whose last twenty bars were not there yet."""
     second: Counter[str] = field(default_factory=Counter)
@@ -57,11 +59,15 @@ def lines(beside: Beside, series: Sequence[Series], faults: Sequence[Fault] = FA
                 if adjusted == "truth":
                     wrong = replace(wrong, adjusted=right.adjusted)
                 parsed = wrong.judged()
-                told = (list(parsed.faults), parsed.rejects["rule"].to_list(), parsed.suspects["rule"].to_list())
-                line.first[outcome(*told)] += 1
+                line.first[_alone(parsed)] += 1
+                line.weekly[_alone(by_week(wrong).judged())] += 1
                 line.second[blamed(right.judged(), parsed)] += 1
                 line.after[outcome(*beside.held(right.until(len(right) - _NEW), wrong))] += 1
             yield line
+
+
+def _alone(parsed: ParsedSeries) -> str:
+    return outcome(list(parsed.faults), parsed.rejects["rule"].to_list(), parsed.suspects["rule"].to_list())
 
 
 def outcome(rules: Sequence[str], rejects: Sequence[str], suspects: Sequence[str]) -> str:

@@ -137,7 +137,32 @@ def rescaled(rows: pl.DataFrame, places: range, factor: float, *columns: str) ->
     return rows.with_columns(pl.when(here).then(pl.col(name) * factor).otherwise(pl.col(name)) for name in columns)
 
 
-@pytest.mark.parametrize("factor", [0.5, 0.93, 0.995, 1.002, 2.0, 10.0])
+@pytest.mark.parametrize("adjustment", ["reinvest_ex_close", "previous_close"])
+@pytest.mark.parametrize("coefficient", [1.0463, 1.2291, 1.8137, 3.1371])
+def test_a_spin_off_that_is_not_told_is_taken_and_warned_of(coefficient: float, adjustment: Adjustment) -> None:
+    """IBM's of 2021 is the first: daily answers tell it as a split of 1.046, weekly ones don't."""
+    rows = weeks({9: (0.5, 1.0), WEEK: (0.0, coefficient)}, adjustment=adjustment)
+    parsed = judged(rows, adjustment)
+    assert (parsed.refused, len(parsed.rejects)) == ("", 0)
+    splits = parsed.bars["split_coefficient"].to_list()
+    assert splits.pop(WEEK) == pytest.approx(coefficient, rel=1e-5)
+    assert set(splits) == {1.0}
+    assert parsed.suspects.select("price_date", "rule").rows() == [(FRIDAYS[WEEK], "untold_spin_off")]
+    # Of the newest week it may be a wrong bar: it waits for the next one.
+    newest = judged(rows[: WEEK + 1], adjustment)
+    assert (newest.refused, newest.rejects["rule"].to_list()) == ("", ["factor_discontinuity"])
+
+
+def test_a_part_from_before_a_dividend_is_no_spin_off() -> None:
+    """Its adjusted closes lack what was taken from the others since: they are higher, whatever the prices did."""
+    rows = weeks({25: (6.0, 1.0)}, adjustment="reinvest_ex_close")
+    cached = rescaled(rows, range(WEEK), 1 / 0.94, "adjusted_close")
+    assert list(judged(cached, "reinvest_ex_close").faults) == ["two_bases"]
+    between = rescaled(rows, range(12, WEEK), 1 / 0.94, "adjusted_close")
+    assert list(judged(between, "reinvest_ex_close").faults) == ["two_bases"]
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.995, 1.002, 1.07, 2.0, 10.0])
 def test_a_level_that_shifts_and_no_price_does_refuses_the_series(factor):
     rows = rescaled(weeks(adjustment="reinvest_ex_close"), range(WEEK), factor, "adjusted_close")
     parsed = judged(rows, "reinvest_ex_close")

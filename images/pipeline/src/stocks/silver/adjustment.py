@@ -16,7 +16,10 @@ between them the dividend's part differs by D / low - D / high, a dividend of 1 
 five parts in ten thousand. That much more is allowed to a week with a dividend, and nothing to one without.
 
 Nor does it tell its split. A link that neither the dividend nor a few wrong bars explain is a split where the
-adjusted closes leave one simple ratio for it and the prices moved by it; where they didn't, it is a shift.
+adjusted closes leave one simple ratio for it and the prices moved by it; where they didn't, it is a shift. A spin-off's
+ratio is none that is simple. Daily answers tell it as a split; weekly ones don't, and would be held for as long as
+they have that week. So where the earlier adjusted closes are the lower ones, and the prices can have fallen by as much,
+its ratio is taken, too, and warned of. A part that was cached before a dividend or a split has the higher ones.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ _RUN_AT_MOST = 5
 # About n x m ratios are as simple as n:m, so by chance an arbitrary link meets one within w with a probability of
 # about w x n x m / 2: the ratios that are taken for splits keep this at one in a hundred.
 _BY_CHANCE = 0.02
+_MOVES_BESIDE = 3  # usual ones, by which the market may move in a spin-off's week
+_LEAST_SPIN_OFF = 0.02  # of the price; what is less looks like a dividend that is not told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +56,8 @@ class Continuity:
     """Why a bar is to be rejected, by its place in the series."""
     shift: str = ""
     """Where the level shifts; empty where it doesn't."""
+    spin_offs: dict[int, str] = field(default_factory=dict)
+    """Why a weekly bar is taken for one of an action that it doesn't tell and that is no split, by its place."""
 
 
 def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment, *, weekly: bool) -> Continuity:
@@ -73,6 +80,7 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustmen
     newest = len(bars) - 1
     faults: dict[int, str] = {}
     splits: dict[int, float] = {}
+    spin_offs: dict[int, str] = {}
     told_until = 0
     for place in (unexplained if weekly else broken).arg_true():
         if place <= told_until:  # the way back from a run, or within it
@@ -89,16 +97,21 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustmen
             faults[place] = why
         elif place == 1:  # the oldest bar alone is off
             faults[0] = why
+        elif weekly and (split := _spin_off(links.row(place, named=True))):
+            splits[place] = split
+            spin_offs[place] = f"{why}: taken for a spin-off, as a split of {split:.4g}"
         else:
             return Continuity(splits=links["exact_split"], faults=faults | {place: why}, shift=why)
-    return Continuity(splits=links["exact_split"].scatter(list(splits), list(splits.values())), faults=faults)
+    exact = links["exact_split"].scatter(list(splits), list(splits.values()))
+    return Continuity(splits=exact, faults=faults, spin_offs=spin_offs)
 
 
 def _links(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> pl.DataFrame:
     """For each bar the link from the bar before it.
 
     Returns:
-        price_date, high, low; `close_before`; `factor`; `got` and `expected` Float64: factor(t-1) / factor(t);
+        price_date, high, low; `close_before`; `usual_move`, a logarithm, the same for all; `factor`; `got` and
+        `expected` Float64: factor(t-1) / factor(t);
         `at_least` and `at_most`: what dividend and printing leave for 1 / S; `agrees` Boolean: whether that holds the
         split as told; `printed` and `action` Float64: how much a bar's adjusted close and its link may be off,
         relative; `exact_split`.
@@ -130,7 +143,10 @@ def _links(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> pl.Da
             printed=pl.when(is_rounded).then(_HALF_DECIMAL / pl.col("adjusted_close")).otherwise(0.0),
             close_before=close.shift(1),
         )
-        .with_columns(got=factor.shift(1) / factor)
+        .with_columns(
+            got=factor.shift(1) / factor,
+            usual_move=(close / pl.col("close_before")).log().abs().median().fill_null(0.0),
+        )
         .with_columns(
             expected=(expected[0] + expected[1]) / 2,
             half_width=(expected[1] - expected[0]) / 2,
@@ -158,11 +174,24 @@ def _recovered(link: dict[str, float]) -> float | None:
     ratio = _simplest(least, most)
     if (most / least - 1) * ratio.numerator * ratio.denominator > _BY_CHANCE:
         return None
-    # A price that stood still, while the adjusted closes moved, is a shift. Which day the split was isn't told: some
-    # price of the week is nearer to the close before in new shares than in old ones.
-    nearer = math.sqrt(max(ratio, 1 / ratio))
-    in_new_shares = link["close_before"] * float(ratio)
-    return float(1 / ratio) if link["low"] / nearer <= in_new_shares <= link["high"] * nearer else None
+    return float(1 / ratio) if _is_moved(link, float(ratio), 1.0) else None
+
+
+def _spin_off(link: dict[str, float]) -> float | None:
+    """The split coefficient that a spin-off has in the link of a bar that doesn't tell it; None where it is none."""
+    ratio = (link["at_least"] + link["at_most"]) / 2
+    room = math.exp(_MOVES_BESIDE * link["usual_move"])
+    return 1 / ratio if 0 < ratio <= 1 - _LEAST_SPIN_OFF and _is_moved(link, ratio, room) else None
+
+
+def _is_moved(link: dict[str, float], ratio: float, room: float) -> bool:
+    """Whether prices moved by a ratio in a week: where they stood still and the adjusted closes moved, it is a shift.
+
+    Which day it was isn't told: some price of the week is nearer to the close before in new shares than in old ones,
+    or would be, had the market moved by `room` the other way.
+    """
+    nearer = math.sqrt(max(ratio, 1 / ratio)) * room
+    return link["low"] / nearer <= link["close_before"] * ratio <= link["high"] * nearer
 
 
 def _simplest(least: float, most: float) -> Fraction:

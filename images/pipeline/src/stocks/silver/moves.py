@@ -1,4 +1,4 @@
-"""Whether a daily series' prices move as prices do, and as its actions tell.
+"""Whether a series' prices move as prices do, and as its actions tell.
 
 Adjusted closes may agree with a wrong action as well as with a right one: then only the prices as traded can tell. By
 what a bar's split S and dividend D say, the close C should be near (P / S - D), with the close P before. The rest,
@@ -8,6 +8,9 @@ what a bar's split S and dividend D say, the close C should be near (P / S - D),
 is what the market did that day. It is measured by the size of the sixty moves before. Real crashes open far off,
 too, but not in silence: their day's range is wide, and more money changes hands. Prices under a cent are not judged:
 there the smallest step is a doubling.
+
+A week hides on which day something happened, and its range is that of five: which gap was quiet can't be told from it.
+So far-off closes, contradicted dividends and levels of volume are all that weekly series are judged by.
 """
 
 from __future__ import annotations
@@ -55,12 +58,13 @@ class Moves:
     """Place, rule of `rules.SUSPECT_RULES` and reason of bars that are odd, but can be right."""
 
 
-def check_moves(bars: pl.DataFrame, blind: pl.Series) -> Moves:
+def check_moves(bars: pl.DataFrame, blind: pl.Series, *, weekly: bool = False) -> Moves:
     """Judges every move from bar to bar.
 
     Args:
         bars: price_date, open, high, low, close, volume, dividend_amount and split_coefficient, by date.
         blind: Boolean, for each bar: between it and the bar before is a session that may have had an action.
+        weekly: Whether they are weeks.
     """
     moves = _measured(bars, blind)
     spikes, jumps = _spikes(moves)
@@ -73,7 +77,7 @@ def check_moves(bars: pl.DataFrame, blind: pl.Series) -> Moves:
         row = moves.row(place, named=True)
         if not row["is_contradicted"]:
             found[PRICE_JUMP].append(f"{_tell_move(row)}, and no split tells why")
-    for row in moves.filter("is_quiet_gap").iter_rows(named=True):
+    for row in () if weekly else moves.filter("is_quiet_gap").iter_rows(named=True):
         place = row["place"]
         if place in jumps or place in spikes or place - 1 in spikes:
             continue

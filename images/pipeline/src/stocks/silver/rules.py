@@ -227,6 +227,7 @@ ACCEPTABLE = frozenset(ANSWER_RULES) - {NOT_A_SERIES, TWO_BASES}
 
 QUIET_GAP = "quiet_gap"
 VOLUME_LEVEL = "volume_level"
+UNTOLD_SPIN_OFF = "untold_spin_off"
 CLOSE_REVISED = "close_revised"
 DIVIDEND_REVISED = "dividend_revised"
 SERIES_REWRITTEN = "series_rewritten"
@@ -234,6 +235,9 @@ SERIES_REWRITTEN = "series_rewritten"
 SUSPECT_RULES: dict[str, str] = {
     QUIET_GAP: "Open and close are far from the close before, on a day of ordinary range and traded value; no action.",
     VOLUME_LEVEL: "From this day on ten volumes are all less than a fifth, or more than five times, of the ten before.",
+    UNTOLD_SPIN_OFF: (
+        "Weekly: the adjusted closes before it are lower by what neither dividend nor split tells, and the price fell."
+    ),
     CLOSE_REVISED: "The close as traded is another one than was told before; so are five more at most.",
     DIVIDEND_REVISED: "A dividend that was told before is another one now, or none.",
     SERIES_REWRITTEN: "As many answers contradict what was told before as had told that: the series is theirs now.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from stocks.errors import MalformedPayload
 from stocks.providers.frame import FIELDS, Decoded
 from stocks.providers.provider import Adjustment, Interval
 from stocks.silver.adjustment import check_continuity
-from stocks.silver.moves import Moves, check_moves
+from stocks.silver.moves import check_moves
 from stocks.silver.rules import (
     DUPLICATE_WEEK,
     FACTOR_DISCONTINUITY,
@@ -20,6 +20,7 @@ from stocks.silver.rules import (
     PRICE_SPIKE,
     TOO_MANY_REJECTS,
     TWO_BASES,
+    UNTOLD_SPIN_OFF,
     Setting,
     broken_rule,
     is_session,
@@ -101,7 +102,7 @@ def judge_series(
     blind = _blind_weeks(candidates, calendar) if weekly else _blind(judged, calendar)
     found = check_continuity(candidates, blind, adjustment, weekly=weekly)
     candidates = candidates.with_columns(split_coefficient=found.splits)
-    moves = Moves() if weekly else check_moves(candidates, blind)
+    moves = check_moves(candidates, blind, weekly=weekly)
     off = {place: (PRICE_SPIKE, why) for place, why in moves.spikes.items()}
     off |= {place: (FACTOR_DISCONTINUITY, why) for place, why in found.faults.items()}
     unfit = _unfit(candidates, off)
@@ -117,7 +118,9 @@ def judge_series(
         bars=bars,
         rejects=_with_raw(rejected, decoded),
         faults=_faults(found.shift, bars=len(bars), rejects=len(rejected)) | moves.faults,
-        suspects=_suspects(candidates, moves),
+        suspects=_suspects(
+            candidates, [*moves.suspects, *((place, UNTOLD_SPIN_OFF, why) for place, why in found.spin_offs.items())]
+        ),
     )
 
 
@@ -210,8 +213,8 @@ def _unfit(bars: pl.DataFrame, off: Mapping[int, tuple[str, str]]) -> pl.DataFra
     )
 
 
-def _suspects(bars: pl.DataFrame, moves: Moves) -> pl.DataFrame:
-    rows = [(bars["price_date"][place], rule, reason) for place, rule, reason in moves.suspects]
+def _suspects(bars: pl.DataFrame, found: Sequence[tuple[int, str, str]]) -> pl.DataFrame:
+    rows = [(bars["price_date"][place], rule, reason) for place, rule, reason in found]
     return pl.DataFrame(rows, schema=_SUSPECTS, orient="row").sort("price_date")
 
 
