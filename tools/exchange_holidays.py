@@ -26,12 +26,16 @@ FIRST, LAST = pd.Timestamp("1962-01-01"), pd.Timestamp("2040-12-31")
 pd.tseries.holiday.AbstractHolidayCalendar.start_date = FIRST  # else pandas knows no holiday before 1970, in silence
 SEEDS = Path(__file__).parents[1] / "dbt" / "seeds"
 
-_MUHURAT = "19:15", "Muhurat trading"  # an hour in the evening of Diwali; in 2025 in the afternoon
+_MUHURAT = "19:30", "Muhurat trading"  # an hour in the evening of Diwali, at the latest from 18:30
 _BUDGET = "15:30", "Union budget"
 _RECOVERY = "15:30", "Trading from the recovery site"
 _TEST = "15:30", "Test of new systems"
 # Sessions on weekends and holidays, with the local time by which they have ended and why they are held: the exchange's
-# circulars announce them one by one, and exchange_calendars has none of them.
+# circulars announce them one by one, and exchange_calendars has none of them. Sources: of 2012-04-28 NSE's circular
+# 032/2012; of 2014-03-22 the time-tables that teluguinvestor.com and sharemanthan.in print; of the budgets, of 2024's
+# Saturdays and of Diwali from 2014 to 2025 the newspapers of the day, which cite the circulars (Indian Express,
+# Business Standard, Mint, Hindustan Times, NDTV, Deccan Herald, DNA). None was found for 1999 to 2009, 2012-01-07,
+# 2012-03-03, 2012-09-08, the day of 2013's Diwali, and 2026's.
 SPECIAL_SESSIONS: dict[str, dict[str, tuple[str, str]]] = {
     "XBOM": {
         "1999-11-07": _MUHURAT,
@@ -56,12 +60,12 @@ SPECIAL_SESSIONS: dict[str, dict[str, tuple[str, str]]] = {
         "2021-11-04": _MUHURAT,
         "2022-10-24": _MUHURAT,
         "2023-11-12": _MUHURAT,
-        "2024-01-20": _RECOVERY,
+        "2024-01-20": ("15:30", "In place of 2024-01-22"),
         "2024-03-02": _RECOVERY,
         "2024-05-18": _RECOVERY,
         "2024-11-01": _MUHURAT,
         "2025-02-01": _BUDGET,
-        "2025-10-21": _MUHURAT,
+        "2025-10-21": ("14:45", "Muhurat trading"),  # in the afternoon
         "2026-02-01": _BUDGET,
         "2026-11-08": _MUHURAT,
     }
