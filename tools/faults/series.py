@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby, islice
+from typing import Any
 
 from stocks.providers import PROVIDERS
 from stocks.providers.alphavantage.answers import DAILY
@@ -21,6 +22,17 @@ from stocks.trading_calendar import calendar_of
 CALENDAR = calendar_of("IBM")
 _FIRST = date(1999, 11, 1)
 _SPLITS = (2.0, 2.0, 2.0, 3.0, 1.5, 7.0, 4.0)
+_COLUMNS = {
+    "opens": "open",
+    "highs": "high",
+    "lows": "low",
+    "closes": "close",
+    "adjusted": "adjusted_close",
+    "volumes": "volume",
+    "dividends": "dividend_amount",
+    "splits": "split_coefficient",
+}
+"""What a series has of each bar, and the column of the frame that holds it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,21 +57,12 @@ class Series:
 
     def until(self, count: int) -> Series:
         """The first bars as they were told then: adjusted by their own actions alone."""
-        cut = {name: column[:count] for name, column in vars(self).items() if name not in {"decimals", "interval"}}
+        cut = {name: getattr(self, name)[:count] for name in ("days", *_COLUMNS)}
         return readjusted(replace(self, **cut))
 
     def judged(self, *, symbol: str = "IBM", observed_at: datetime | None = None) -> ParsedSeries:
         """What silver says of it as an answer, given on the evening of its last day unless told otherwise."""
-        columns = {
-            "open": self.opens,
-            "high": self.highs,
-            "low": self.lows,
-            "close": self.closes,
-            "adjusted_close": self.adjusted,
-            "volume": list(map(float, self.volumes)),
-            "dividend_amount": self.dividends,
-            "split_coefficient": self.splits,
-        }
+        columns = {column: list(map(float, getattr(self, name))) for name, column in _COLUMNS.items()}
         texts = [day.isoformat() for day in self.days]
         decoded = Decoded(symbol=symbol, rows=frame(texts, columns), raw=lambda: [(text, None) for text in texts])
         return judge_series(
@@ -76,17 +79,9 @@ def from_answer(sample: Sample, symbol: str) -> Series:
     """The sample's daily series."""
     body = sample.answer({"function": DAILY.name, "symbol": symbol, "outputsize": "full"})
     rows = PROVIDERS["sample"].read(body, DAILY).rows.sort("date_text")
-    return Series(
-        days=[date.fromisoformat(day) for day in rows["date_text"]],
-        opens=rows["open"].to_list(),
-        highs=rows["high"].to_list(),
-        lows=rows["low"].to_list(),
-        closes=rows["close"].to_list(),
-        adjusted=rows["adjusted_close"].to_list(),
-        volumes=list(map(round, rows["volume"])),
-        dividends=rows["dividend_amount"].to_list(),
-        splits=rows["split_coefficient"].to_list(),
-    )
+    told: dict[str, Any] = {name: rows[column].to_list() for name, column in _COLUMNS.items()}
+    days = [date.fromisoformat(day) for day in rows["date_text"]]
+    return Series(days=days, **told | {"volumes": list(map(round, rows["volume"]))})
 
 
 def evening(day: date) -> datetime:
@@ -140,20 +135,7 @@ def clean(chance: random.Random, sessions: int = 6_300) -> Series:
         price = last
         # Companies neither grow nor shrink without end.
         price *= math.exp(0.0002 - size * size / 4)
-    opens, highs, lows, closes, volumes, dividends, splits = zip(*rows, strict=True)
-    days = list(islice(CALENDAR.sessions(_FIRST, _FIRST + timedelta(days=2 * sessions + 10)), sessions))
-    series = Series(
-        days=days,
-        opens=opens,
-        highs=highs,
-        lows=lows,
-        closes=closes,
-        adjusted=closes,
-        volumes=volumes,
-        dividends=dividends,
-        splits=splits,
-        decimals=chance.choice((4, 12)),
-    )
+    series = _unadjusted(rows, decimals=chance.choice((4, 12)))
     # Ratios of shares are printed with four decimals; adjusted closes know them exactly.
     printed = [round(split, 4) for split in series.splits]
     return replace(readjusted(series), splits=printed)
@@ -185,19 +167,17 @@ def calm(chance: random.Random, sessions: int = 400) -> Series:
         first = round(price * (1 + chance.gauss(0, 0.006)), 2)
         price = round(first * (1 + chance.gauss(0, 0.01)), 2)
         top, bottom = round(max(first, price) * 1.005, 2), round(min(first, price) * 0.995, 2)
-        rows.append((first, top, bottom, price, round(1e6 * chance.lognormvariate(0, 0.3))))
-    opens, highs, lows, closes, volumes = zip(*rows, strict=True)
-    return Series(
-        days=list(islice(CALENDAR.sessions(_FIRST, _FIRST + timedelta(days=2 * sessions + 10)), sessions)),
-        opens=opens,
-        highs=highs,
-        lows=lows,
-        closes=closes,
-        adjusted=closes,
-        volumes=volumes,
-        dividends=[0.0] * sessions,
-        splits=[1.0] * sessions,
+        rows.append((first, top, bottom, price, round(1e6 * chance.lognormvariate(0, 0.3)), 0.0, 1.0))
+    return _unadjusted(rows)
+
+
+def _unadjusted(rows: Sequence[tuple[Any, ...]], decimals: int = 12) -> Series:
+    """Bars on the sessions from _FIRST on; a row has the values of _COLUMNS, without the adjusted close."""
+    days = islice(CALENDAR.sessions(_FIRST, _FIRST + timedelta(days=2 * len(rows) + 10)), len(rows))
+    told: dict[str, Any] = dict(
+        zip((name for name in _COLUMNS if name != "adjusted"), zip(*rows, strict=True), strict=True)
     )
+    return Series(days=list(days), adjusted=told["closes"], decimals=decimals, **told)
 
 
 def _fat(chance: random.Random) -> float:
