@@ -89,7 +89,7 @@ def test_sessions_on_weekends_and_holidays_are_sessions() -> None:
     ]
     for day in (budget, diwali):
         assert mumbai.last_session(day) == day
-    assert mumbai.settled_at(diwali) == datetime(2024, 11, 1, 20, 45, tzinfo=mumbai.timezone)
+    assert mumbai.settled_at(diwali) == datetime(2024, 11, 1, 21, 0, tzinfo=mumbai.timezone)
     assert mumbai.last_settled_week(datetime(2025, 2, 1, 12, tzinfo=UTC)) == budget
     assert mumbai.last_settled_week(datetime(2025, 2, 1, 9, tzinfo=UTC)) == date(2025, 1, 24)
     assert calendar_of("600104.SHH").last_session(budget) == date(2025, 1, 27)  # Shanghai holds none
