@@ -1,0 +1,86 @@
+"""A disk that fills up, and a server's process that is killed: the run says so and ends, and the next one heals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.instance import Event, Instance, events
+
+from stocks.embedded import EmbeddedPostgres
+
+pytestmark = pytest.mark.slow
+
+BARS = "select symbol, count(*) from gold.fact_adjusted_prices group by symbol order by symbol"
+MEGABYTES = 192
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, as small as an embedded server can do with."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("a file system can't be mounted here: that takes root, and a kernel that lets it")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path, *, but: int) -> Path:
+    """Takes all room but so many bytes."""
+    ballast = disk / "ballast"
+    left = os.statvfs(disk)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, left.f_bavail * left.f_frsize - but)
+    return ballast
+
+
+def test_a_disk_that_fills_ends_the_run_which_heals_with_room(small_disk: Path, tmp_path: Path) -> None:
+    # Answers are kept elsewhere: it is the server that meets the full disk.
+    instance = Instance.make(small_disk / "state", STOCKS_STORE_URL=(tmp_path / "bronze").as_uri())
+    with EmbeddedPostgres(instance.state).running():
+        assert instance.stocks("run", "--tickers", "FB", "--json").returncode == 0
+        ballast = fill(small_disk, but=2**18)
+        ended = instance.stocks("run", "--tickers", "AAPL,IBM", "--json")
+        assert ended.returncode == 78, ended.stdout + ended.stderr
+        [error] = [event for event in events(ended) if event["event"] == "error"]
+        assert error["subject"] == "normalize"
+        assert "No space left on device" in error["message"]
+        ballast.unlink()
+        assert instance.query(BARS) == ["FB,196"]
+        healed = instance.stocks("run", "--tickers", "AAPL,IBM", "--json")
+        assert healed.returncode == 0, healed.stdout + healed.stderr
+        assert instance.query(BARS) == ["AAPL,3270", "FB,196", "IBM,3270"]
+
+
+def test_a_backend_that_is_killed_in_a_replay_ends_it_and_the_next_one_heals(tmp_path: Path) -> None:
+    instance = Instance.make(tmp_path / "state")
+    with EmbeddedPostgres(instance.state).running() as server:
+        assert instance.stocks("run", "--tickers", "AAPL,FB", "--json").returncode == 0
+        before = instance.gold()
+
+        def kill_backend(event: Event) -> bool:
+            if (event["event"], event.get("stage")) != ("begin", "replay"):
+                return False
+            with psycopg.connect(server.url("postgres"), autocommit=True) as own:
+                [pid] = own.execute(
+                    "select pid from pg_stat_activity where application_name = 'stocks' order by backend_start desc"
+                    " limit 1"
+                ).fetchone() or [0]
+            os.kill(pid, signal.SIGKILL)
+            return True
+
+        # The run itself gets a signal that it does nothing at.
+        assert instance.stop_when(kill_backend, "replay", by=signal.SIGCONT) == 75
+        healed = instance.stocks("replay", "--json")
+        assert healed.returncode == 0, healed.stdout + healed.stderr
+        assert instance.gold() == before
