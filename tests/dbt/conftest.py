@@ -14,6 +14,7 @@ from psycopg import sql
 from tests import forked
 from tests.conftest import Once
 from tests.instance import copy_of
+from tests.silver import WRITABLE
 from tests.sources import open_source
 
 from stocks.bronze import open_bronze
@@ -116,6 +117,8 @@ def _build_sample(folder: Path) -> None:
         assert not normalize(bronze, warehouse, tickers, report=JsonReporter()).errors
         with warehouse.connect(Role.WRITER) as connection:
             write_sources(connection, ["sample"])
+        with psycopg.connect(made.dsn) as connection:
+            connection.execute(WRITABLE.encode())
         built = made.dbt("build", again=False).items()
     assert {node for node, (status, _) in built if status not in ("success", "pass", "warn", "no-op")} == set()
 

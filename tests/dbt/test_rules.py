@@ -21,7 +21,12 @@ update silver.price_bar set volume = -1 where symbol = 'SHORTED' and price_date 
 update silver.price_bar set split_coefficient = 0 where symbol = 'ACTIONS' and price_date = '2012-06-01';
 -- Good Friday.
 update silver.price_bar set price_date = '2012-04-06' where symbol = 'HOLIDAY' and price_date = '2012-04-09';
-update silver.price_bar set observed_at = '2013-02-28 12:00Z' where symbol = 'FUTURE' and price_date = '2013-03-01';
+with early as (
+    insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status)
+    values ('early/FUTURE', 'FUTURE', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-02-28 12:00Z', 'loaded')
+    returning load_id
+)
+update silver.price_bar set load_id = early.load_id from early where symbol = 'FUTURE' and price_date = '2013-03-01';
 update silver.price_bar set adjusted_close = adjusted_close / 1.00001
 where symbol = 'JUMP' and price_date < '2012-06-01';
 delete from silver.price_bar where symbol = 'MISSING' and price_date = '2012-06-01';

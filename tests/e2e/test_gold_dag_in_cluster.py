@@ -12,11 +12,12 @@ from kubernetes import client
 from tests.e2e.conftest import forwarded
 from tests.e2e.platform import NAMESPACE, Platform, Workflow
 from tests.e2e.test_pipeline_in_cluster import gold, message
+from tests.silver import OF_SERIES
 
 from stocks.warehouse import Warehouse
 
 UNDONE = "1+result:fail+ 1+result:error+ result:skipped+"
-BAR = "symbol = 'FB' and price_date = '2012-06-01'"
+BAR = "price_date = '2012-06-01' and " + OF_SERIES.format(symbol="FB")
 
 
 @dataclass
@@ -28,7 +29,7 @@ class WrongBar:
 
     def mend(self) -> None:
         """Makes the bar what it was."""
-        self.connection.execute(f"update silver.price_bar set high = %s where {BAR}".encode(), [self.high])
+        self.connection.execute(f"update silver.bar set high = %s where {BAR}".encode(), [self.high])
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def wrong_bar(ingested: Workflow) -> Iterator[WrongBar]:
         forwarded(base64.b64decode(secret.data["STOCKS_WAREHOUSE_URL"]).decode()) as url,
         psycopg.connect(url, autocommit=True) as connection,
     ):
-        row = connection.execute(f"select high from silver.price_bar where {BAR}".encode()).fetchone()
+        row = connection.execute(f"select high from silver.bar where {BAR}".encode()).fetchone()
         assert row is not None
         bar = WrongBar(connection, row[0])
-        connection.execute(f"update silver.price_bar set high = low - 1 where {BAR}".encode())
+        connection.execute(f"update silver.bar set high = low - 1 where {BAR}".encode())
         try:
             yield bar
         finally:

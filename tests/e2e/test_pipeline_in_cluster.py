@@ -84,4 +84,4 @@ def test_no_container_of_a_workflow_has_rights(ingested: Workflow, platform: Pla
 
 def test_the_dashboards_login_can_only_read(reader: Warehouse) -> None:
     with reader.connect(Role.READER) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("delete from silver.price_bar")
+        connection.execute("delete from silver.bar")

@@ -52,7 +52,7 @@ def test_after_it_the_owner_can_migrate_and_the_reader_only_read(
     assert migrate(Warehouse(urls[Role.OWNER]))
     with psycopg.connect(urls[Role.READER], autocommit=True) as connection:
         assert connection.execute("select count(*) from silver.price_bar").fetchone() == (0,)
-        for statement in ("delete from silver.price_bar", "create schema mine", "set role stocks_writer"):
+        for statement in ("delete from silver.bar", "create schema mine", "set role stocks_writer"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
 

@@ -28,7 +28,7 @@ def test_query_prints_csv_json_and_a_table(sample_instance: Instance) -> None:
     assert sample_instance.stocks("query", FACTS, "--format", "xml").returncode == 78
 
 
-@pytest.mark.parametrize("statement", ["delete from silver.price_bar", "select 1; select 2", "nonsense", "begin"])
+@pytest.mark.parametrize("statement", ["delete from silver.bar", "select 1; select 2", "nonsense", "begin"])
 def test_query_takes_nothing_but_reads(sample_instance: Instance, statement: str) -> None:
     ended = sample_instance.stocks("query", statement)
     assert ended.returncode == 78
@@ -86,7 +86,7 @@ def test_the_readers_login_can_only_read(sample_instance: Instance) -> None:
         "import os, psycopg\n"
         "with psycopg.connect(os.environ['STOCKS_WAREHOUSE_URL']) as c:\n"
         "    print(c.execute('select count(*) from gold.dim_stock').fetchone()[0])\n"
-        "    c.execute('delete from silver.price_bar')\n"
+        "    c.execute('delete from silver.bar')\n"
     )
     ended = sample_instance.stocks("env", "--role", "reader", "--", "python", "-c", script)
     assert ended.stdout == "17\n"

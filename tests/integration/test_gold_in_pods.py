@@ -13,12 +13,14 @@ import psycopg
 import pytest
 from tests.conftest import NewInstance
 from tests.instance import Instance
+from tests.silver import OF_SERIES
 
 from argodbt.results import without_result
 from stocks.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 
+FB = OF_SERIES.format(symbol="FB")
 UNDONE = "1+result:fail+ 1+result:error+ result:skipped+"
 
 
@@ -120,7 +122,7 @@ def test_selection_is_built_on_a_copy_of_what_is_published(pods: Pods) -> None:
 
 
 def test_failed_build_is_not_published_and_is_gone_on_with(pods: Pods) -> None:
-    pods.change("update silver.price_bar set high = low - 1 where symbol = 'FB' and price_date = '2012-06-01'")
+    pods.change(f"update silver.bar set high = low - 1 where price_date = '2012-06-01' and {FB}")
     before = pods.instance.gold()
     assert pods.run("--full-refresh") == {"prepare": 0, "task": 65, "finish": 65}
     assert "assert_prices_agree_within_a_bar" in pods.said
@@ -130,7 +132,7 @@ def test_failed_build_is_not_published_and_is_gone_on_with(pods: Pods) -> None:
     assert pods.run("--select=result:fail") == {"prepare": 78}
     assert "mart_stock_summary" in pods.said, "a selection that leaves failed nodes out would publish without them"
 
-    pods.change("update silver.price_bar set high = low + 9 where symbol = 'FB' and price_date = '2012-06-01'")
+    pods.change(f"update silver.bar set high = low + 9 where price_date = '2012-06-01' and {FB}")
     assert pods.run("--full-refresh", f"--select={UNDONE}") == {"prepare": 0, "task": 0, "finish": 0}
     assert set(pods.models()) == {"fact_adjusted_prices", "fact_weekly_prices", "mart_stock_summary"}
     assert builds(pods)[-2:] == ["False", "True"]

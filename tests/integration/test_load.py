@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stocks.bronze import ObjectKey
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, DataError
 from stocks.silver import ParsedSeries
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
-from stocks.warehouse.load import Company, Load, LoadCounts, load, load_company, pending, refusals, reload
+from stocks.warehouse.load import Company, Load, LoadCounts, load, load_apart, load_company, pending, refusals, reload
 from stocks.warehouse.migrate import migrate
 
 NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
@@ -82,8 +82,8 @@ def warehouse(database: Warehouse) -> Warehouse:
     """An empty one, in place of the database of its own that other tests get."""
     with database.connect(Role.OWNER) as connection:
         connection.execute(
-            "truncate silver.price_bar, silver.rejected_bar, silver.suspect_bar, silver.restatement, silver.company,"
-            " ops.bronze_object, ops.source_series"
+            "truncate silver.bar, silver.series, silver.rejected_bar, silver.suspect_bar, silver.restatement,"
+            " silver.company, ops.bronze_object, ops.source_series"
         )
     return database
 
@@ -107,7 +107,7 @@ def status(connection: Connection, one: Load) -> Any:
 
 
 def reasons(connection: Connection, symbol: str) -> dict[str, str]:
-    return {refusal.source: refusal.why for refusal in refusals(connection, symbol)}
+    return {refusal.source: refusal.why for refusal in refusals(connection, [symbol]).get(symbol, [])}
 
 
 def restatements(connection: Connection) -> list[tuple[Any, ...]]:
@@ -201,7 +201,7 @@ class TestCounts:
         assert row == (*values.values(), "IBM", "daily", "sample", str(one.key), NOON)
 
     def test_equal_bars_are_unchanged_and_not_rewritten(self, connection: Connection) -> None:
-        place = "select xmin, ctid, bronze_key, observed_at from silver.price_bar order by price_date"
+        place = "select xmin, ctid, load_id from silver.bar order by price_date"
         load(connection, made(bar(MONDAY), bar(TUESDAY)))
         before = connection.execute(place).fetchall()
         counts = load(connection, made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY), at=1))
@@ -392,7 +392,7 @@ class TestRefused:
     def test_series_of_one_source_are_apart(self, connection: Connection) -> None:
         load(connection, made(at=1, refused="Wrong."))
         load(connection, made(bar(FRIDAY), at=2, interval="weekly"))
-        assert [(one.source, one.interval, one.why) for one in refusals(connection, "IBM")] == [
+        assert [(one.source, one.interval, one.why) for one in refusals(connection, ["IBM"])["IBM"]] == [
             ("sample", "daily", "Wrong.")
         ]
 
@@ -474,7 +474,7 @@ class TestOrder:
         return [
             connection.execute(statement).fetchall()
             for statement in (
-                "select * from silver.price_bar order by symbol, interval, price_date",
+                "select symbol, interval, price_date, close, bronze_key from silver.price_bar order by 1, 2, 3",
                 "select * from silver.rejected_bar order by bronze_key",
                 "select * from silver.restatement order by bronze_key",
                 "select bronze_key, status, bars_changed from ops.bronze_object order by bronze_key",
@@ -607,6 +607,66 @@ class TestAtOnce:
                 second.execute("set lock_timeout = '50ms'")
                 with pytest.raises(psycopg.errors.LockNotAvailable):
                     load(second, made(bar(MONDAY), at=1))
+
+    def test_ten_writers_are_all_within_their_transactions_at_the_same_time(self, warehouse: Warehouse) -> None:
+        inside = threading.Barrier(10, timeout=20)
+
+        def work(number: int) -> LoadCounts:
+            own = [made(bar(MONDAY), bar(TUESDAY), symbol=f"T{number}{letter}") for letter in "ABC"]
+            again = [one._replace(key=made(at=1, symbol=one.key.symbol).key) for one in own]
+            with warehouse.connect(Role.WRITER) as connection, connection.transaction():
+                counts = load(connection, *own)
+                inside.wait()  # nobody has committed yet, and nobody waits
+                counts.add(load(connection, *again))
+                inside.wait()
+            return counts
+
+        found = together(*[lambda number=number: work(number) for number in range(10)])
+        assert found == [LoadCounts(inserted=6, unchanged=6)] * 10
+
+    def test_batches_that_share_symbols_in_other_orders_take_turns(self, warehouse: Warehouse) -> None:
+        symbols = [f"S{number}" for number in range(8)]
+
+        def work(number: int) -> None:
+            order = symbols[number:] + symbols[:number]
+            batch = [made(bar(MONDAY, 10 + number), at=number, symbol=symbol) for symbol in order]
+            with warehouse.connect(Role.WRITER) as connection:
+                load(connection, *(batch if number % 2 else reversed(batch)))
+
+        assert together(*[lambda number=number: work(number) for number in range(8)]) == [None] * 8
+        with warehouse.connect(Role.READER) as connection:
+            assert {symbol: closes(connection, symbol) for symbol in symbols} == {key: {MONDAY: 17} for key in symbols}
+
+
+class TestBatch:
+    def test_answers_of_many_series_are_loaded_as_each_alone(self, connection: Connection) -> None:
+        first = [made(bar(MONDAY), bar(TUESDAY), symbol=symbol) for symbol in ("ONE", "TWO")]
+        then = [
+            made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY), at=1, symbol="ONE"),
+            made(bar(MONDAY, 11), at=1, symbol="TWO"),
+            made(at=1, symbol="THREE", refused="Wrong."),
+            made(bar(FRIDAY), at=2, symbol="ONE", interval="weekly"),
+        ]
+        assert load(connection, *first, *then) == LoadCounts(inserted=6, unchanged=2, restated=1, withdrawn=1)
+        assert closes(connection, "TWO") == {MONDAY: 11}
+        assert [status(connection, one) for one in then] == ["loaded", "loaded", "refused", "loaded"]
+        keys = connection.execute(
+            "select symbol, price_date, bronze_key from silver.price_bar where interval = 'daily' order by 1, 2"
+        ).fetchall()
+        assert keys == [
+            ("ONE", MONDAY, str(first[0].key)),
+            ("ONE", TUESDAY, str(first[0].key)),
+            ("ONE", WEDNESDAY, str(then[0].key)),
+            ("TWO", MONDAY, str(then[1].key)),
+        ]
+
+    def test_a_fault_in_one_loses_nothing_of_the_others(self, connection: Connection) -> None:
+        broken = made({**bar(TUESDAY), "volume": None}, symbol="TWO")
+        good = [made(bar(MONDAY), symbol=symbol) for symbol in ("ONE", "THREE")]
+        ended = load_apart(connection, [good[0], broken, good[1]])
+        assert ended["ONE"] == ended["THREE"] == LoadCounts(inserted=1)
+        assert isinstance(ended["TWO"], DataError)
+        assert [status(connection, one) for one in (*good, broken)] == ["loaded", "loaded", None]
 
 
 class TestCompany:

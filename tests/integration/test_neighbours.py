@@ -20,7 +20,7 @@ from stocks.errors import WarehouseUnavailable
 from stocks.gold import environment
 from stocks.warehouse import Role, Warehouse, connection
 from stocks.warehouse.connection import connect_within
-from stocks.warehouse.load import lock_symbol
+from stocks.warehouse.load import lock_symbols
 from stocks.warehouse.query import read
 
 
@@ -76,13 +76,13 @@ def test_who_holds_a_lock_is_named(warehouse: Warehouse, monkeypatch: pytest.Mon
 def test_who_holds_a_turn_is_named(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LOCK_WAIT", 1)
     with psycopg.connect(warehouse.url, application_name="psql") as other, other.transaction():
-        lock_symbol(other, "IBM")
+        lock_symbols(other, ["IBM"])
         with (
             pytest.raises(WarehouseUnavailable, match=rf"pid {other.info.backend_pid} .*ExclusiveLock on a turn"),
             warehouse.connect(Role.WRITER) as own,
             own.transaction(),
         ):
-            lock_symbol(own, "IBM")
+            lock_symbols(own, ["IBM"])
 
 
 LIMITS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")

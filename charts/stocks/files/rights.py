@@ -23,7 +23,7 @@ except botocore.exceptions.ClientError as error:
 url = settings.stocks_warehouse_url.get_secret_value()
 with connect_within(settings.stocks_connect_wait, url) as connection:
     for statement in (
-        "delete from silver.price_bar where false",
+        "delete from silver.bar where false",
         "create table gold.intruder ()",
         "set role stocks_writer",
     ):

@@ -6,7 +6,7 @@ from stocks.errors import ConfigError
 from stocks.providers.json_text import storable
 from stocks.silver.rules import ACCEPTABLE
 from stocks.warehouse.connection import Role, Warehouse
-from stocks.warehouse.load import lock_symbol, refusals
+from stocks.warehouse.load import lock_symbols, refusals
 
 
 def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> list[str]:
@@ -30,8 +30,8 @@ def accept(warehouse: Warehouse, symbol: str, rule: str, *, who: str) -> list[st
             hint=f"These can: {', '.join(sorted(ACCEPTABLE))}. Any other needs a better answer, or `stocks replay`.",
         )
     with warehouse.connect(Role.WRITER) as connection, connection.transaction():
-        lock_symbol(connection, symbol)
-        held = [refusal for refusal in refusals(connection, symbol) if refusal.interval is not None]
+        lock_symbols(connection, [symbol])
+        held = [refusal for refusal in refusals(connection, [symbol]).get(symbol, []) if refusal.interval is not None]
         keys = [refusal.bronze_key for refusal in held if refusal.rule == rule]
         if not keys:
             by = ", ".join(dict.fromkeys(refusal.rule for refusal in held)) or "nothing"

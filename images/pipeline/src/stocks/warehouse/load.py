@@ -1,26 +1,33 @@
-"""Bars into silver: COPY into a temporary table, one upsert, one transaction with the row in ops.bronze_object.
+"""Bars into silver: read beside what is held, and only what differs is written, in one transaction with its log.
 
 The newest answer is the series: a bar that it no longer has is withdrawn, and of an older one nothing is taken. So a
 series never holds bars of two bases. What contradicts the bars held must have as many witnesses as they have. A load
 that is killed leaves nothing behind; one that is repeated changes nothing.
+
+Answers for many series are loaded together, by the same few statements as one alone. Writers wait for each other only
+where they load the same symbol.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from itertools import groupby
 from typing import Any, LiteralString, NamedTuple
 
 import polars as pl
+import psycopg
 from psycopg import sql
 
 from stocks.bronze import ObjectKey
+from stocks.errors import DataError
 from stocks.outcome import LoadCounts
 from stocks.silver import ParsedSeries
-from stocks.silver.rules import DUPLICATE_WEEK, SERIES_REWRITTEN
+from stocks.silver.held import HELD, Compared, beside, compare
+from stocks.silver.rules import DUPLICATE_WEEK, SERIES_REWRITTEN, WITHIN
+from stocks.warehouse.bars import BARS, copy_bars, delete_bars, held_bars
 from stocks.warehouse.connection import Connection
-from stocks.warehouse.held import compare
 from stocks.warehouse.witnesses import forget, weigh
 
 
@@ -30,6 +37,16 @@ class Load(NamedTuple):
     key: ObjectKey
     interval: str
     series: ParsedSeries
+
+    @property
+    def of(self) -> tuple[str, str, str]:
+        """Symbol, interval and source of the series."""
+        return self.key.symbol, self.interval, self.key.source
+
+    @property
+    def rejected(self) -> list[str]:
+        """Dates, as received, that the answer has, but in rows that break a rule."""
+        return self.series.rejects.filter(pl.col("rule") != DUPLICATE_WEEK)["price_date"].to_list()
 
 
 class Company(NamedTuple):
@@ -41,87 +58,96 @@ class Company(NamedTuple):
     """Why it tells none."""
 
 
-_STAGE: LiteralString = """
-create temporary table if not exists incoming (
-    price_date date, open double precision, high double precision, low double precision, close double precision,
-    adjusted_close double precision, volume bigint, dividend_amount double precision,
-    split_coefficient double precision, is_final boolean
-)
-"""
+@dataclass(kw_only=True)
+class _Work:
+    """An answer on its way into silver, and what became of it."""
 
-_COPY: LiteralString = """
-copy incoming (price_date, open, high, low, close, adjusted_close, volume, dividend_amount, split_coefficient,
-               is_final) from stdin (format csv)
-"""
+    one: Load
+    series_id: int | None = None
+    """None: silver has no bars of the series."""
+    accepted: frozenset[str] = frozenset()
+    """The rules that a person lets it break."""
+    newer: datetime | None = None
+    """Of an answer that was given later, and loaded before."""
+    status: str = "loaded"
+    rule: str = ""
+    message: str = ""
+    witnesses: int = 1
+    counts: LoadCounts = field(default_factory=LoadCounts)
+    changed_from: date | None = None
+    suspects: list[tuple[date, str, str]] = field(default_factory=list)
+    restatement: tuple[int, int, date, date, float] | None = None
+    """Final bars that have other values now or are withdrawn, those withdrawn, first and last day, largest factor."""
 
-# A row that the answer has, but which breaks a rule, leaves the bar as it was told before, unless that is of another
-# basis than the rest is now.
-_WITHDRAW: LiteralString = """
-with withdrawn as (
-    delete from silver.price_bar as bar
-    where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s
-      and not exists (select 1 from incoming where incoming.price_date = bar.price_date)
-      and not (is_final and not %(rebased)s and to_char(price_date, 'YYYY-MM-DD') = any(%(rejected)s))
-    returning old.price_date, old.is_final, old.split_coefficient
-)
+
+_STATE: LiteralString = """
 select
-    count(*),
-    count(*) filter (where is_final),
-    coalesce(bool_or(is_final and split_coefficient <> 1), false),
-    min(price_date) filter (where is_final),
-    max(price_date) filter (where is_final)
-from withdrawn
-"""
-
-# PostgreSQL 18 tells in RETURNING what a row was: counts are taken from the very write, not guessed beside it.
-_UPSERT: LiteralString = """
-with written as (
-    insert into silver.price_bar as bar (
-        symbol, interval, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
-        split_coefficient, is_final, source, bronze_key, observed_at
+    asked.place,
+    exists (select from ops.bronze_object where bronze_key = asked.bronze_key),
+    (
+        select series_id from silver.series
+        where symbol = asked.symbol and interval = asked.interval and source = asked.source
+    ),
+    array(select rule from ops.accepted_fault where bronze_key = asked.bronze_key),
+    (
+        select max(observed_at) from ops.bronze_object
+        where symbol = asked.symbol and interval = asked.interval and source = asked.source
+          and status = 'loaded' and observed_at > asked.observed_at
     )
-    select
-        %(symbol)s, %(interval)s, price_date, open, high, low, close, adjusted_close, volume, dividend_amount,
-        split_coefficient, is_final, %(source)s, %(bronze_key)s, %(observed_at)s
-    from incoming
-    order by price_date
-    on conflict (symbol, interval, source, price_date) do update set
-        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        adjusted_close = excluded.adjusted_close, volume = excluded.volume,
-        dividend_amount = excluded.dividend_amount, split_coefficient = excluded.split_coefficient,
-        is_final = excluded.is_final, bronze_key = excluded.bronze_key, observed_at = excluded.observed_at
-    where (bar.open, bar.high, bar.low, bar.close, bar.adjusted_close, bar.volume, bar.dividend_amount,
-           bar.split_coefficient, bar.is_final)
-          is distinct from
-          (excluded.open, excluded.high, excluded.low, excluded.close, excluded.adjusted_close, excluded.volume,
-           excluded.dividend_amount, excluded.split_coefficient, excluded.is_final)
-    returning
-        new.price_date,
-        new.is_final,
-        old.is_final as was_final,
-        case when new.is_final then new.split_coefficient else 1 end
-            <> case when old.is_final then old.split_coefficient else 1 end as has_other_split,
-        new.adjusted_close / old.adjusted_close as factor
-)
-select
-    count(*) filter (where was_final is null),
-    count(*) filter (where was_final),
-    count(*) filter (where not was_final),
-    coalesce(bool_or(has_other_split), false),
-    min(price_date) filter (where is_final or was_final),
-    min(price_date) filter (where was_final),
-    max(price_date) filter (where was_final),
-    (array_agg(factor order by abs(ln(factor)) desc) filter (where was_final))[1]
-from written
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[]) with ordinality
+    as asked (bronze_key, symbol, interval, source, observed_at, place)
+order by place
 """
 
-_FIRST_BAR: LiteralString = """
-select min(price_date) from silver.price_bar
-where symbol = %(symbol)s and interval = %(interval)s and source = %(source)s and is_final
+# Loads are numbered in the order of their answers.
+_RECORD: LiteralString = """
+insert into ops.bronze_object (
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message, witnesses, changed_from,
+    bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected
+)
+select
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message, witnesses, changed_from,
+    inserted, restated, replaced, unchanged, withdrawn, rejected
+from unnest(
+    %(bronze_key)s::text[], %(symbol)s::text[], %(interval)s::text[], %(source)s::text[], %(endpoint)s::text[],
+    %(observed_at)s::timestamptz[], %(status)s::text[], %(rule)s::text[], %(message)s::text[], %(witnesses)s::integer[],
+    %(changed_from)s::date[], %(inserted)s::integer[], %(restated)s::integer[], %(replaced)s::integer[],
+    %(unchanged)s::integer[], %(withdrawn)s::integer[], %(rejected)s::integer[]
+) with ordinality as told (
+    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message, witnesses, changed_from,
+    inserted, restated, replaced, unchanged, withdrawn, rejected, place
+)
+order by place
+returning bronze_key, load_id
+"""
+
+_SERIES: LiteralString = """
+insert into silver.series (symbol, interval, source)
+select * from unnest(%s::text[], %s::text[], %s::text[])
+returning symbol, interval, source, series_id
+"""
+
+_RESTATEMENT: LiteralString = """
+insert into silver.restatement (
+    symbol, interval, source, observed_at, bars_changed, bars_withdrawn, first_date, last_date, largest_factor,
+    bronze_key
+)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+_REJECT: LiteralString = """
+insert into silver.rejected_bar (bronze_key, symbol, interval, source, price_date, rule, reason, raw, observed_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+_SUSPECT: LiteralString = """
+insert into silver.suspect_bar (bronze_key, symbol, interval, source, price_date, rule, reason, observed_at)
+values (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 _FORGET: tuple[LiteralString, ...] = (
-    "delete from silver.price_bar where symbol = %s",
+    "delete from silver.bar where series_id in (select series_id from silver.series where symbol = %s)",
+    "delete from silver.series where symbol = %s",
     "delete from silver.rejected_bar where symbol = %s",
     "delete from silver.suspect_bar where symbol = %s",
     "delete from silver.contested_bar where symbol = %s",
@@ -129,17 +155,22 @@ _FORGET: tuple[LiteralString, ...] = (
     "delete from ops.bronze_object where symbol = %s and interval is not null",
 )
 
-_RECORD: LiteralString = """
-insert into ops.bronze_object (
-    bronze_key, symbol, interval, source, endpoint, observed_at, status, rule, message, witnesses,
-    bars_inserted, bars_restated, bars_replaced, bars_unchanged, bars_withdrawn, bars_rejected, changed_from
-)
-values (
-    %(bronze_key)s, %(symbol)s, %(interval)s, %(source)s, %(endpoint)s, %(observed_at)s, %(status)s,
-    %(rule)s, %(message)s, %(witnesses)s,
-    %(inserted)s, %(restated)s, %(replaced)s, %(unchanged)s, %(withdrawn)s, %(rejected)s, %(changed_from)s
-)
+_ANALYZED: LiteralString = """
+select coalesce(n_mod_since_analyze > %s * n_live_tup, true)
+from pg_stat_user_tables where relid = 'silver.bar'::regclass
 """
+_MUCH = 0.1  # of the bars
+
+# What happens to a bar; the first five are counted under these names.
+_INSERTED, _RESTATED, _REPLACED, _WITHDRAWN, _UNCHANGED = _COUNTED = (
+    "inserted",
+    "restated",
+    "replaced",
+    "withdrawn",
+    "unchanged",
+)
+_WRITTEN = (_INSERTED, _RESTATED, _REPLACED, _WITHDRAWN)
+_LEFT = "left"  # though the answer lacks it
 
 
 def pending(connection: Connection, keys: Iterable[ObjectKey]) -> list[ObjectKey]:
@@ -164,41 +195,57 @@ class Refusal(NamedTuple):
     why: str
 
 
-def refusals(connection: Connection, symbol: str) -> list[Refusal]:
-    """Of a symbol's series and its company, by source: those whose latest answer was refused as a whole."""
+def refusals(connection: Connection, symbols: Sequence[str]) -> dict[str, list[Refusal]]:
+    """Of symbols' series and companies, by source: those whose latest answer was refused as a whole."""
     rows = connection.execute(
         """
-        select bronze_key, source, interval, rule, message
+        select symbol, bronze_key, source, interval, rule, message
         from (
-            select distinct on (source, interval) *
+            select distinct on (symbol, source, interval) *
             from ops.bronze_object
-            where symbol = %s
-            order by source, interval, observed_at desc, load_id desc
+            where symbol = any(%s)
+            order by symbol, source, interval, observed_at desc, load_id desc
         ) as latest
         where status = 'refused'
-        order by source, interval
+        order by symbol, source, interval
         """,
-        [symbol],
-    )
-    return [Refusal(*row) for row in rows]
+        [list(symbols)],
+    ).fetchall()
+    return {symbol: [Refusal(*row[1:]) for row in found] for symbol, found in groupby(rows, key=lambda row: row[0])}
 
 
-def load(connection: Connection, one: Load) -> LoadCounts:
-    """Loads a parsed object. One that was loaded before is passed over."""
+def load(connection: Connection, *loads: Load) -> LoadCounts:
+    """Loads parsed objects in their order, all of them or none. One that was loaded before is passed over."""
     with connection.transaction():
-        return _load_one(connection, one)
+        return _sum(_load(connection, loads).values())
+
+
+def load_apart(connection: Connection, loads: Sequence[Load]) -> dict[str, LoadCounts | DataError]:
+    """Loads parsed objects of many symbols together; where that fails, each symbol's apart.
+
+    Returns:
+        By symbol what changed, or why its objects can't be loaded: then none of them was.
+    """
+    try:
+        with connection.transaction():
+            return {**_load(connection, loads)}
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        by_symbol: dict[str, list[Load]] = {}
+        for one in loads:
+            by_symbol.setdefault(one.key.symbol, []).append(one)
+        if len(by_symbol) == 1:
+            why = str(error).splitlines()[0]
+            return dict.fromkeys(by_symbol, DataError(f"Silver can't take what was told: {why}."))
+    return {symbol: ended for own in by_symbol.values() for symbol, ended in load_apart(connection, own).items()}
 
 
 def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCounts:
     """Replaces all that silver holds of a symbol's series by what these objects give, in one transaction."""
-    total = LoadCounts()
     with connection.transaction():
-        lock_symbol(connection, symbol)
-        for forget in _FORGET:
-            connection.execute(forget, [symbol])
-        for one in loads:
-            total.add(_load_one(connection, one))
-    return total
+        lock_symbols(connection, [symbol])
+        for forget_all in _FORGET:
+            connection.execute(forget_all, [symbol])
+        return _sum(counts for one in loads for counts in _load(connection, [one]).values())
 
 
 def load_company(connection: Connection, one: Company) -> None:
@@ -216,190 +263,289 @@ def load_company(connection: Connection, one: Company) -> None:
         excluded=sql.SQL(", ").join(sql.Identifier("excluded", column) for column in values),
     )
     with connection.transaction():
-        lock_symbol(connection, key.symbol)
+        lock_symbols(connection, [key.symbol])
         if not pending(connection, [key]):
             return
         if not one.refused:
             connection.execute(statement, {**values, "symbol": key.symbol})
-        _record(connection, key, None, "refused" if one.refused else "loaded", one.refused, LoadCounts())
+        connection.execute(
+            """
+            insert into ops.bronze_object (bronze_key, symbol, source, endpoint, observed_at, status, message)
+            values (%s, %s, %s, %s, %s, %s, %s)
+            """,
+            [
+                str(key),
+                key.symbol,
+                key.source,
+                key.endpoint,
+                key.observed_at,
+                "refused" if one.refused else "loaded",
+                one.refused,
+            ],
+        )
 
 
 def forget_company(connection: Connection, symbol: str) -> None:
     """Removes a symbol's attributes, so that OVERVIEW answers can be loaded again."""
-    lock_symbol(connection, symbol)
+    lock_symbols(connection, [symbol])
     connection.execute("delete from silver.company where symbol = %s", [symbol])
     connection.execute("delete from ops.bronze_object where symbol = %s and interval is null", [symbol])
 
 
 def analyze(connection: Connection) -> None:
-    """Tells the planner what silver looks like now; gold would else be planned for the tables that were."""
-    connection.execute("analyze silver.price_bar, ops.bronze_object")
+    """Tells the planner what silver looks like now, where much of it changed; gold would else be planned for before."""
+    if connection.execute(_ANALYZED, [_MUCH]).fetchone() != (False,):
+        connection.execute("analyze silver.series, silver.bar, ops.bronze_object")
 
 
-def lock_symbol(connection: Connection, symbol: str) -> None:
-    """Until the transaction ends, no other process loads this symbol."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended('silver.' || %s, 0))", [symbol])
-
-
-def _load_one(connection: Connection, one: Load) -> LoadCounts:
-    key = one.key
-    lock_symbol(connection, key.symbol)
-    if not pending(connection, [key]):
-        return LoadCounts()
-    counts = LoadCounts(rejected=one.series.rejects.height)
-    _record_rejects(connection, one)
-    accepted = {
-        rule for (rule,) in connection.execute("select rule from ops.accepted_fault where bronze_key = %s", [str(key)])
-    }
-    if faults := _not_accepted(one.series.faults, accepted):
-        why = " ".join(faults.values())
-        _record(connection, key, one.interval, "refused", why, counts, rule=next(iter(faults)))
-        return counts
-    newer = connection.execute(
+def lock_symbols(connection: Connection, symbols: Iterable[str]) -> None:
+    """Until the transaction ends, no other process loads these symbols. All take their locks in one order."""
+    connection.execute(
         """
-        select max(observed_at) from ops.bronze_object
-        where symbol = %s and interval = %s and source = %s and status = 'loaded' and observed_at > %s
+        select pg_advisory_xact_lock(key)
+        from (select distinct hashtextextended('silver.' || symbol, 0) as key from unnest(%s::text[]) as symbol) as keys
+        order by key
         """,
-        [key.symbol, one.interval, key.source, key.observed_at],
-    ).fetchone()
-    if newer and newer[0]:
-        # Its bars may be of another basis than the newer one's: nothing is taken of it.
-        message = f"The answer of {newer[0]:%Y-%m-%d %H:%M} UTC is newer, and was loaded before."
-        _record(connection, key, one.interval, "superseded", message, counts)
-        return counts
-    connection.execute(_STAGE)
-    connection.execute("truncate incoming")
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.write(one.series.bars.write_csv(include_header=False).encode())
-    told = one.series.rejects.filter(pl.col("rule") != DUPLICATE_WEEK)["price_date"]
-    values: dict[str, object] = {
-        "symbol": key.symbol,
-        "interval": one.interval,
-        "source": key.source,
-        "bronze_key": str(key),
-        "observed_at": key.observed_at,
-        "rejected": told.to_list(),
-    }
-    compared = compare(connection, values)
-    suspects = [*one.series.suspects.iter_rows(), *compared.suspects]
-    rule, witnesses = "", 1
-    if contradicted := _not_accepted(compared.faults, accepted):
-        found, rule = weigh(connection, values), next(iter(contradicted))
-        why, witnesses = f"{' '.join(contradicted.values())} {found}", found.contrary
-        if witnesses < found.held:
-            _record(connection, key, one.interval, "refused", why, counts, rule=rule, witnesses=witnesses)
-            return counts
-        suspects.append((one.series.bars["price_date"].item(-1), SERIES_REWRITTEN, why))
-    # A rewritten series is told anew: what the answer has in rows that break a rule was told of another one.
-    values["rebased"] = compared.rebased or bool(rule)
-    counts.withdrawn, final, split_gone, *withdrawn = _one_row(connection, _WITHDRAW, values)
-    written = _one_row(connection, _UPSERT, values)
-    counts.inserted, counts.restated, counts.replaced, other_split, written_from, *restated, factor = written
-    counts.unchanged = one.series.bars.height - counts.inserted - counts.restated - counts.replaced
-    if counts.restated or final:
-        days = [day for day in (*withdrawn, *restated) if day is not None]
-        connection.execute(
-            """
-            insert into silver.restatement (
-                symbol, interval, source, observed_at, bars_changed, bars_withdrawn, first_date, last_date,
-                largest_factor, bronze_key
-            )
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            [
-                key.symbol,
-                one.interval,
-                key.source,
-                key.observed_at,
-                counts.restated + final,
-                final,
-                min(days),
-                max(days),
-                factor or 1.0,
-                str(key),
-            ],
-        )
-    forget(connection, values)
-    _record_suspects(connection, one, suspects)
-    # All closes before a split are divided by it.
-    first = _one_row(connection, _FIRST_BAR, values) if split_gone or other_split else ()
-    changed_from = min((day for day in (withdrawn[0], written_from, *first) if day is not None), default=None)
-    _record(
-        connection, key, one.interval, "loaded", "", counts, rule=rule, witnesses=witnesses, changed_from=changed_from
+        [list(symbols)],
     )
-    return counts
 
 
-def _not_accepted(faults: Mapping[str, str], accepted: Collection[str]) -> dict[str, str]:
+def _sum(counts: Iterable[LoadCounts]) -> LoadCounts:
+    total = LoadCounts()
+    for one in counts:
+        total.add(one)
+    return total
+
+
+def _load(connection: Connection, loads: Sequence[Load]) -> dict[str, LoadCounts]:
+    """Loads objects within a transaction; gives what changed by symbol."""
+    total = {one.key.symbol: LoadCounts() for one in loads}
+    lock_symbols(connection, total)
+    for round_ in _rounds(loads):
+        for work in _load_round(connection, round_):
+            total[work.one.key.symbol].add(work.counts)
+    return total
+
+
+def _rounds(loads: Sequence[Load]) -> Iterator[list[Load]]:
+    """The objects in rounds in which each series is met once, those of a series in their order."""
+    waiting = list(loads)
+    while waiting:
+        now, later, seen = list[Load](), list[Load](), set[tuple[str, str, str]]()
+        for one in waiting:
+            (later if one.of in seen else now).append(one)
+            seen.add(one.of)
+        yield now
+        waiting = later
+
+
+def _load_round(connection: Connection, loads: Sequence[Load]) -> list[_Work]:
+    """Loads an object each of some series, whose symbols are locked; gives those that had not been loaded before."""
+    works = _state(connection, loads)
+    taken = []
+    for work in works:
+        work.counts.rejected = len(work.one.series.rejects)
+        if faults := _not_accepted(work.one.series.faults, work.accepted):
+            work.status, work.rule, work.message = "refused", next(iter(faults)), " ".join(faults.values())
+        elif work.newer:
+            # Its bars may be of another basis than the newer one's: nothing is taken of it.
+            work.status = "superseded"
+            work.message = f"The answer of {work.newer:%Y-%m-%d %H:%M} UTC is newer, and was loaded before."
+        else:
+            taken.append(work)
+    if taken:
+        _write(connection, taken, _changes(connection, taken))
+        forget(connection, [(work.one.key, work.one.interval) for work in taken if work.status == "loaded"])
+    if left := [work for work in works if work not in taken]:
+        _record(connection, left)
+    return works
+
+
+def _state(connection: Connection, loads: Sequence[Load]) -> list[_Work]:
+    """The objects that have not been loaded yet, with what silver knows of them."""
+    keys = [one.key for one in loads]
+    rows = connection.execute(
+        _STATE,
+        [
+            [str(key) for key in keys],
+            [key.symbol for key in keys],
+            [one.interval for one in loads],
+            [key.source for key in keys],
+            [key.observed_at for key in keys],
+        ],
+    )
+    return [
+        _Work(one=loads[place - 1], series_id=series_id, accepted=frozenset(accepted), newer=newer)
+        for place, is_known, series_id, accepted, newer in rows
+        if not is_known
+    ]
+
+
+def _changes(connection: Connection, works: Sequence[_Work]) -> pl.DataFrame:
+    """What answers change: place (in `works`), price_date, `change`, is_final, both sides' values.
+
+    Notes in each work what becomes of it; one that contradicts what is held, with too few witnesses, changes nothing.
+    """
+    bars = pl.concat([_bars(work.one).with_columns(place=pl.lit(n, pl.Int32)) for n, work in enumerate(works)])
+    held = held_bars(connection, {n: work.series_id for n, work in enumerate(works) if work.series_id is not None})
+    both = beside(bars, held, "place").with_columns(change=_change())
+    suspicious = both.group_by("place").agg(is_one=_may_contradict()).filter("is_one")["place"]
+    for n in suspicious:
+        work, own = works[n], pl.col("place") == n
+        is_taken, rebased = _judge(connection, work, compare(both.filter(own), work.one.rejected))
+        if not is_taken:
+            both = both.filter(~own)
+        elif not rebased and work.one.rejected:
+            # A row that the answer has, but which breaks a rule, leaves the bar as it was told before, unless that is
+            # of another basis than the rest is now.
+            days = pl.col("price_date").dt.to_string("%Y-%m-%d").is_in(work.one.rejected)
+            left = own & (pl.col("change") == _WITHDRAWN) & pl.col(f"is_final{HELD}") & days
+            both = both.with_columns(change=pl.when(left).then(pl.lit(_LEFT)).otherwise("change"))
+    _count(works, both)
+    return both.filter(pl.col("change").is_in(_WRITTEN))
+
+
+def _bars(one: Load) -> pl.DataFrame:
+    return one.series.bars.cast(BARS) if len(one.series.bars) else pl.DataFrame(schema=BARS)
+
+
+def _change() -> pl.Expr:
+    """What happens to a bar of `beside`."""
+    differs = pl.any_horizontal(pl.col(name) != pl.col(f"{name}{HELD}") for name in BARS if name != "price_date")
+    return (
+        pl.when(pl.col(f"is_final{HELD}").is_null())
+        .then(pl.lit(_INSERTED))
+        .when(pl.col("is_final").is_null())
+        .then(pl.lit(_WITHDRAWN))
+        .when(~differs)
+        .then(pl.lit(_UNCHANGED))
+        .when(pl.col(f"is_final{HELD}"))
+        .then(pl.lit(_RESTATED))
+        .otherwise(pl.lit(_REPLACED))
+    )
+
+
+def _may_contradict() -> pl.Expr:
+    """Whether an answer does more than add bars on the basis of those that were told before."""
+    factor, before = (pl.col(f"adjusted_close{of}") / pl.col(f"close{of}") for of in ("", HELD))
+    rebased = (factor.drop_nulls().last() / before.drop_nulls().last() - 1).abs() > WITHIN
+    told_again = pl.col("change").is_in([_RESTATED, _WITHDRAWN]) & pl.col(f"is_final{HELD}")
+    return told_again.any() | rebased.fill_null(value=False)
+
+
+def _judge(connection: Connection, work: _Work, compared: Compared) -> tuple[bool, bool]:
+    """Whether an answer beside what is held is taken, and whether it then tells the series anew."""
+    work.suspects = compared.suspects
+    contradicted = _not_accepted(compared.faults, work.accepted)
+    if not contradicted:
+        return True, compared.rebased
+    one = work.one
+    found = weigh(connection, one.key, one.interval, one.series.bars, one.rejected)
+    work.rule, work.witnesses = next(iter(contradicted)), found.contrary
+    why = f"{' '.join(contradicted.values())} {found}"
+    if found.contrary < found.held:
+        work.status, work.message = "refused", why
+        return False, False
+    work.suspects.append((one.series.bars["price_date"].item(-1), SERIES_REWRITTEN, why))
+    # A rewritten series is told anew: what the answer has in rows that break a rule was told of another one.
+    return True, True
+
+
+def _not_accepted(faults: Mapping[str, str], accepted: frozenset[str]) -> dict[str, str]:
     """The faults of an answer that nobody accepted; the first such rule is what it is held by."""
     return {rule: why for rule, why in faults.items() if rule not in accepted}
 
 
-def _one_row(connection: Connection, statement: LiteralString, values: dict[str, object]) -> tuple[Any, ...]:
-    row = connection.execute(statement, values).fetchone()
-    assert row is not None
-    return row
-
-
-def _record_rejects(connection: Connection, one: Load) -> None:
-    key = one.key
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into silver.rejected_bar
-                (bronze_key, symbol, interval, source, price_date, rule, reason, raw, observed_at)
-            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            [
-                (str(key), key.symbol, one.interval, key.source, day, rule, reason, raw, key.observed_at)
-                for day, rule, reason, raw in one.series.rejects.select(
-                    "price_date", "rule", "reason", "raw"
-                ).iter_rows()
-            ],
-        )
-
-
-def _record_suspects(connection: Connection, one: Load, suspects: Iterable[tuple[date, str, str]]) -> None:
-    key = one.key
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into silver.suspect_bar (bronze_key, symbol, interval, source, price_date, rule, reason, observed_at)
-            values (%s, %s, %s, %s, %s, %s, %s, %s)
-            """,
-            [
-                (str(key), key.symbol, one.interval, key.source, day, rule, reason, key.observed_at)
-                for day, rule, reason in suspects
-            ],
-        )
-
-
-def _record(
-    connection: Connection,
-    key: ObjectKey,
-    interval: str | None,
-    status: str,
-    message: str,
-    counts: LoadCounts,
-    *,
-    rule: str = "",
-    witnesses: int = 1,
-    changed_from: date | None = None,
-) -> None:
-    connection.execute(
-        _RECORD,
-        {
-            **{f.name: getattr(counts, f.name) for f in fields(counts)},
-            "bronze_key": str(key),
-            "symbol": key.symbol,
-            "interval": interval,
-            "source": key.source,
-            "endpoint": key.endpoint,
-            "observed_at": key.observed_at,
-            "status": status,
-            "rule": rule,
-            "message": message,
-            "witnesses": witnesses,
-            "changed_from": changed_from,
-        },
+def _count(works: Sequence[_Work], both: pl.DataFrame) -> None:
+    """Notes in each work what it changes."""
+    change, day = pl.col("change"), pl.col("price_date")
+    is_written, is_final, was_final = (
+        change.is_in(_WRITTEN),
+        *(pl.col(f"is_final{of}").fill_null(value=False) for of in ("", HELD)),
     )
+    split, before = (
+        pl.when(final).then(pl.col(f"split_coefficient{of}")).otherwise(1.0)
+        for final, of in ((is_final, ""), (was_final, HELD))
+    )
+    factor = (pl.col("adjusted_close") / pl.col(f"adjusted_close{HELD}")).filter(change == _RESTATED)
+    found = both.group_by("place").agg(
+        *((change == name).sum().alias(name) for name in _COUNTED),
+        gone=((change == _WITHDRAWN) & was_final).sum(),
+        changed_from=day.filter(is_written & (is_final | was_final)).min(),
+        has_other_split=(is_written & (split != before)).any(),
+        first=day.filter(is_final | (was_final & (change == _LEFT))).min(),
+        again_from=day.filter(is_written & was_final).min(),
+        again_to=day.filter(is_written & was_final).max(),
+        factor=factor.sort_by(factor.log().abs()).last(),
+    )
+    for row in found.iter_rows(named=True):
+        work = works[row["place"]]
+        for name in _COUNTED:
+            setattr(work.counts, name, row[name])
+        # All closes before a split are divided by it.
+        days = [row["changed_from"], row["first"] if row["has_other_split"] else None]
+        work.changed_from = min((each for each in days if each is not None), default=None)
+        if again := row[_RESTATED] + row["gone"]:
+            work.restatement = (again, row["gone"], row["again_from"], row["again_to"], row["factor"] or 1.0)
+
+
+def _write(connection: Connection, works: Sequence[_Work], changes: pl.DataFrame) -> None:
+    """Writes the log of the works, and what they change."""
+    numbers = _record(connection, works)
+    told = pl.col("change") != _WITHDRAWN
+    _number_series(connection, [works[n] for n in changes.filter(told)["place"].unique()])
+    series = {n: work.series_id for n, work in enumerate(works)}
+    rows = changes.with_columns(series_id=pl.col("place").replace_strict(series, return_dtype=pl.Int32))
+    if len(gone := rows.filter(pl.col("change") != _INSERTED)):
+        delete_bars(connection, gone)
+    if len(new := rows.filter(told)):
+        loads = {n: numbers[str(work.one.key)] for n, work in enumerate(works)}
+        copy_bars(connection, new.with_columns(load_id=pl.col("place").replace_strict(loads, return_dtype=pl.Int32)))
+
+
+def _number_series(connection: Connection, works: Sequence[_Work]) -> None:
+    """Gives a number to those series that have none; their symbols are locked."""
+    new = {work.one.of: work for work in works if work.series_id is None}
+    if new:
+        for *of, series_id in connection.execute(_SERIES, list(map(list, zip(*new, strict=True)))).fetchall():
+            new[tuple(of)].series_id = series_id
+
+
+def _record(connection: Connection, works: Sequence[_Work]) -> dict[str, int]:
+    """Writes what became of the works, and gives the number of each load by its key."""
+    columns: dict[str, list[Any]] = {
+        "bronze_key": [str(work.one.key) for work in works],
+        "symbol": [work.one.key.symbol for work in works],
+        "interval": [work.one.interval for work in works],
+        "source": [work.one.key.source for work in works],
+        "endpoint": [work.one.key.endpoint for work in works],
+        "observed_at": [work.one.key.observed_at for work in works],
+        **{
+            name: [getattr(work, name) for work in works]
+            for name in ("status", "rule", "message", "witnesses", "changed_from")
+        },
+        **{f.name: [getattr(work.counts, f.name) for work in works] for f in fields(LoadCounts)},
+    }
+    numbers = {key: int(load_id) for key, load_id in connection.execute(_RECORD, columns)}
+    with connection.cursor() as cursor:
+        cursor.executemany(_RESTATEMENT, list(_restatements(works)))
+        cursor.executemany(_REJECT, [row for work in works for row in _rejects(work.one)])
+        cursor.executemany(_SUSPECT, [row for work in works if work.status == "loaded" for row in _suspects(work)])
+    return numbers
+
+
+def _restatements(works: Iterable[_Work]) -> Iterator[tuple[Any, ...]]:
+    for work in works:
+        if work.restatement:
+            yield *work.one.of, work.one.key.observed_at, *work.restatement, str(work.one.key)
+
+
+def _rejects(one: Load) -> Iterator[tuple[Any, ...]]:
+    rows = one.series.rejects.select("price_date", "rule", "reason", "raw").iter_rows()
+    return ((str(one.key), *one.of, *row, one.key.observed_at) for row in rows)
+
+
+def _suspects(work: _Work) -> Iterator[tuple[Any, ...]]:
+    key = work.one.key
+    found = (*work.one.series.suspects.iter_rows(), *work.suspects)
+    return ((str(key), *work.one.of, *row, key.observed_at) for row in found)

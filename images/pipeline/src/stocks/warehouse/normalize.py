@@ -5,7 +5,7 @@ A fault of one ticker is collected and not raised, so that the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -19,9 +19,24 @@ from stocks.silver import ParsedSeries, judge_series
 from stocks.silver.rules import ACCEPTABLE
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
-from stocks.warehouse.load import Company, Load, analyze, forget_company, load, load_company, pending, refusals, reload
+from stocks.warehouse.load import (
+    Company,
+    Load,
+    Refusal,
+    analyze,
+    forget_company,
+    load_apart,
+    load_company,
+    pending,
+    refusals,
+    reload,
+)
 
 T = TypeVar("T", Load, Company)
+
+_TICKERS_AT_ONCE = 50
+_BARS_AT_ONCE = 20_000
+"""Three long series: more in one transaction is no faster."""
 
 
 def normalize(
@@ -39,25 +54,57 @@ def normalize(
     outcome = Outcome()
     report.begin("normalize", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
-        for done, symbol in enumerate(tickers, start=1):
-            own = LoadCounts()
-            held, overviews = bronze.held(symbol), bronze.held(symbol, area="reference")
-            keys, faults = pending(connection, held.keys), _Faults()
-            for one in _read(parse, bronze, held.keys, keys, faults):
-                own.add(load(connection, one))
-            for company in _read(_company, bronze, overviews.keys, pending(connection, overviews.keys), faults):
-                load_company(connection, company)
-            for fault in (*faults.values(), held.stray, overviews.stray):
-                if fault:
-                    outcome.errors.setdefault(symbol, fault)
-            _note_refusal(connection, symbol, sources, outcome)
-            outcome.done[symbol] = f"{own.changed:,} bars changed" if keys else "nothing new"
-            outcome.counts.add(own)
-            report.advance("normalize", done, symbol)
+        for start in range(0, len(tickers), _TICKERS_AT_ONCE):
+            batch = tickers[start : start + _TICKERS_AT_ONCE]
+            _normalize(bronze, connection, batch, sources, outcome)
+            report.advance("normalize", start + len(batch), batch[-1])
         if outcome.counts.changed:
             analyze(connection)
     outcome.detail["counts"] = asdict(outcome.counts)
     return outcome
+
+
+def _normalize(
+    bronze: Bronze, connection: Connection, tickers: Sequence[str], sources: Collection[str], outcome: Outcome
+) -> None:
+    """Loads what is new of a batch of tickers, and notes what became of each."""
+    held = {symbol: bronze.held(symbol) for symbol in tickers}
+    overviews = {symbol: bronze.held(symbol, area="reference") for symbol in tickers}
+    new = set(pending(connection, [key for found in (*held.values(), *overviews.values()) for key in found.keys]))
+    faults = {symbol: _Faults() for symbol in tickers}
+    counts = {symbol: LoadCounts() for symbol in tickers}
+    parsed = (one for symbol in tickers for one in _read(parse, bronze, held[symbol].keys, new, faults[symbol]))
+    for loads in _full(parsed):
+        for symbol, ended in load_apart(connection, loads).items():
+            if isinstance(ended, DataError):
+                faults[symbol]["series", ""] = ended
+            else:
+                counts[symbol].add(ended)
+    for symbol in tickers:
+        for company in _read(_company, bronze, overviews[symbol].keys, new, faults[symbol]):
+            load_company(connection, company)
+    refused = refusals(connection, tickers)
+    for symbol in tickers:
+        for fault in (*faults[symbol].values(), held[symbol].stray, overviews[symbol].stray):
+            if fault:
+                outcome.errors.setdefault(symbol, fault)
+        _note_refusal(symbol, refused.get(symbol, ()), sources, outcome)
+        is_new = not new.isdisjoint(held[symbol].keys)
+        outcome.done[symbol] = f"{counts[symbol].changed:,} bars changed" if is_new else "nothing new"
+        outcome.counts.add(counts[symbol])
+
+
+def _full(loads: Iterable[Load]) -> Iterator[list[Load]]:
+    """The loads in lists that are worth a transaction, and no larger than memory likes."""
+    full, bars = list[Load](), 0
+    for one in loads:
+        full.append(one)
+        bars += len(one.series.bars)
+        if bars >= _BARS_AT_ONCE:
+            yield full
+            full, bars = [], 0
+    if full:
+        yield full
 
 
 def replay(
@@ -96,7 +143,7 @@ def replay(
                 outcome.errors[symbol] = error
             if stray := held.stray or told.stray:
                 outcome.errors.setdefault(symbol, stray)
-            _note_refusal(connection, symbol, sources, outcome)
+            _note_refusal(symbol, refusals(connection, [symbol]).get(symbol, ()), sources, outcome)
             report.advance("replay", done, symbol)
         analyze(connection)
     outcome.detail["counts"] = asdict(outcome.counts)
@@ -140,9 +187,9 @@ def _known(keys: list[ObjectKey], as_of: datetime | None) -> list[ObjectKey]:
     return [key for key in keys if as_of is None or key.observed_at <= as_of]
 
 
-def _note_refusal(connection: Connection, symbol: str, sources: Collection[str], outcome: Outcome) -> None:
+def _note_refusal(symbol: str, refused: Iterable[Refusal], sources: Collection[str], outcome: Outcome) -> None:
     """An answer that was refused stays an error of its ticker until a better one comes."""
-    for refusal in refusals(connection, symbol):
+    for refusal in refused:
         if sources and refusal.source not in sources:
             continue
         error = DataError(
