@@ -41,6 +41,8 @@ def test_names_are_the_architectures() -> None:
         "STOCKS_ANSWER_BYTES",
         "STOCKS_ANSWER_ROWS",
         "STOCKS_ANSWER_NESTING",
+        "STOCKS_TAIL_OVERLAP",
+        "STOCKS_WHOLE_EVERY",
         "STOCKS_STORE_URL",
         "STOCKS_WAREHOUSE_URL",
         "STOCKS_CONNECT_WAIT",

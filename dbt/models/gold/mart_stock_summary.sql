@@ -56,6 +56,7 @@ latest_answers as (
             answers.symbol = sources.symbol
             and answers.interval = sources.interval
             and answers.source = sources.source
+    where not answers.is_tail
     order by answers.symbol, answers.interval, answers.observed_at desc, answers.load_id desc
 
 ),

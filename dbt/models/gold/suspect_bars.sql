@@ -1,13 +1,13 @@
 {{ config(materialized='view') }}
 
--- Of the newest answer of each series that gold takes; what older ones had is in silver.
+-- Of the newest whole answer of each series that gold takes; what older ones had is in silver.
 with
 
 newest as (
 
     select distinct on (symbol, interval, source) symbol, interval, source, bronze_key
     from {{ source('ops', 'bronze_object') }}
-    where interval is not null and status = 'loaded'
+    where interval is not null and status = 'loaded' and not is_tail
     order by symbol, interval, source, observed_at desc, load_id desc
 
 )

@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     """Rows (JSON objects) that an answer may hold: six times as many as there were days since 1962."""
     stocks_answer_nesting: int = Field(default=32, gt=0, le=500)
     """How deep objects and lists may be nested in an answer; a series takes three."""
+    stocks_tail_overlap: int = Field(default=75, ge=75, le=1000)
+    """Final bars that the newest bars of a series must share with silver, or the whole series is fetched; rules look
+    back as far."""
+    stocks_whole_every: int = Field(default=30, gt=0)
+    """Days after which a series is fetched whole anyway; the symbols have their turns spread over them. 1: always."""
     stocks_store_url: str | None = None
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
     stocks_warehouse_url: SecretStr | None = None

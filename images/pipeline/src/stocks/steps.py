@@ -202,9 +202,13 @@ def tickers_a_batch(asked: str, nodes: Nodes, tickers: int) -> int:
 def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overview: Overview = False) -> Outcome:
     """Fetch answers from the provider into bronze."""
     from stocks.bronze.extract import extract, plan
+    from stocks.warehouse.tails import open_tails
 
     chosen = plan(means.sources, parse_symbols(tickers))
-    return extract(means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview)
+    with open_tails(means.warehouse, means.settings, chosen) as tails:
+        return extract(
+            means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview, tails=tails
+        )
 
 
 def normalize(means: Means, *, tickers: Held = "") -> Outcome:

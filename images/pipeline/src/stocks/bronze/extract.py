@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from stocks.bronze.layer import Bronze, area_of
+from stocks.bronze.object_key import ObjectKey
 from stocks.bronze.side_by_side import Lane, side_by_side
 from stocks.errors import (
     ConfigError,
@@ -23,13 +24,36 @@ from stocks.errors import (
     WarehouseUnavailable,
 )
 from stocks.outcome import Outcome
-from stocks.providers import Endpoint, Source
+from stocks.providers import Answer, Endpoint, Source
 from stocks.report import Report
 from stocks.trading_calendar import calendar_of
 from stocks.universe import companies, listed, unique
 
 # Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
+
+
+class Tails(Protocol):
+    """Knows what was loaded already, so that the newest bars of a series may do. Safe to share between threads."""
+
+    def since(self, source: Source, endpoint: Endpoint, symbol: str, held: Sequence[ObjectKey]) -> date | None:
+        """The first day to ask for; None where the whole series is to be asked for.
+
+        Args:
+            source: Who is asked.
+            endpoint: What for.
+            symbol: Whose bars.
+            held: What bronze holds of it, oldest first.
+        """
+        ...
+
+    def fits(self, source: Source, answer: Answer) -> bool:
+        """Whether nothing in a tail asks for the whole series."""
+        ...
+
+    def is_left_out(self, key: ObjectKey) -> bool:
+        """Whether silver took nothing of an answer, so that the whole series is asked for."""
+        ...
 
 
 def plan(sources: Sequence[Source], tickers: Sequence[str] = ()) -> list[str]:
@@ -55,6 +79,7 @@ def extract(
     report: Report,
     force: bool = False,
     overview: bool = False,
+    tails: Tails | None = None,
 ) -> Outcome:
     """Fetches each ticker's answer of each source into bronze, unless bronze holds one that nothing can be newer than.
 
@@ -66,8 +91,9 @@ def extract(
         bronze: Where answers are kept.
         tickers: Symbols.
         report: Told of each ticker.
-        force: Fetch even where no session has ended since the latest answer.
+        force: Fetch even where no session has ended since the latest answer, and the whole series.
         overview: Fetch the company's attributes too, from sources that have them.
+        tails: Whose newest bars may do; None: every series is fetched whole.
     """
     asked = {symbol: [source for source in sources if source.has(symbol)] for symbol in tickers}
     for source in sources:
@@ -82,7 +108,9 @@ def extract(
         try:
             if ask.source.name in stopped:
                 raise stopped[ask.source.name]
-            return _extract_one(ask.source, bronze, ask.symbol, force=force, overview=overview)
+            return _extract_one(
+                ask.source, bronze, ask.symbol, None if force else tails, force=force, overview=overview
+            )
         except StocksError as error:
             if isinstance(error, _STOPS_ALL) and not _is_of_symbol(error):
                 stopped[ask.source.name] = error
@@ -136,7 +164,9 @@ def _is_of_symbol(error: StocksError) -> bool:
     return isinstance(error, QuotaSpent) and error.period == "month"
 
 
-def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, overview: bool) -> int:
+def _extract_one(
+    source: Source, bronze: Bronze, symbol: str, tails: Tails | None, *, force: bool, overview: bool
+) -> int:
     """Fetches what is missing of one ticker; gives the number of answers that were new."""
     written, stray = 0, None
     facts = [endpoint for endpoint in source.provider.endpoints if overview and endpoint.interval is None]
@@ -145,10 +175,11 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, ov
         stray = stray or found
         if held:
             held[-1].check_time(source.latest())
-        if not force and held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now()):
+        is_current = held and held[-1].observed_at >= _newest_possible(symbol, endpoint, source.now())
+        if is_current and not force and not (tails and tails.is_left_out(held[-1])):
             continue
         try:
-            answer = source.fetch(endpoint, symbol)
+            answer = _fetch(source, endpoint, symbol, held, tails)
         except StocksError as error:
             if error.body is not None:
                 bronze.quarantine(source.name, endpoint.name, symbol, source.now(), error.body)
@@ -158,6 +189,15 @@ def _extract_one(source: Source, bronze: Bronze, symbol: str, *, force: bool, ov
     if stray:  # what can be fetched beside it is
         raise stray
     return written
+
+
+def _fetch(source: Source, endpoint: Endpoint, symbol: str, held: Sequence[ObjectKey], tails: Tails | None) -> Answer:
+    """The newest bars where they do, else the whole series."""
+    if tails and (since := tails.since(source, endpoint, symbol, held)):
+        answer = source.fetch(endpoint, symbol, since)
+        if tails.fits(source, answer):
+            return answer
+    return source.fetch(endpoint, symbol)
 
 
 def _newest_possible(symbol: str, endpoint: Endpoint, now: datetime) -> datetime:

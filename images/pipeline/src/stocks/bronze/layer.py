@@ -65,6 +65,7 @@ class Bronze:
             answer.symbol,
             answer.observed_at,
             answer.body,
+            is_tail=answer.is_tail,
         )
 
     def quarantine(self, source: str, endpoint: str, symbol: str, observed_at: datetime, body: bytes) -> ObjectKey:
@@ -120,7 +121,15 @@ class Bronze:
         )
 
     def _put(
-        self, area: Area, source: str, endpoint: str, symbol: str, observed_at: datetime, body: bytes
+        self,
+        area: Area,
+        source: str,
+        endpoint: str,
+        symbol: str,
+        observed_at: datetime,
+        body: bytes,
+        *,
+        is_tail: bool = False,
     ) -> tuple[ObjectKey, bool]:
         key = ObjectKey(
             area=area,
@@ -129,11 +138,12 @@ class Bronze:
             source=source,
             observed_at=observed_at,
             sha256=hashlib.sha256(body).hexdigest(),
+            is_tail=is_tail,
         )
         earlier = [other for other in self._listing(key.prefix) if other.observed_at <= key.observed_at]
         latest = [other for other in earlier if other.observed_at == earlier[-1].observed_at]
         # Of two answers within a second nobody knows which came last: then neither speaks for "unchanged".
-        if len(latest) == 1 and latest[0].sha256 == key.sha256:
+        if len(latest) == 1 and latest[0].sha256 == key.sha256 and latest[0].is_tail <= key.is_tail:
             return latest[0], False
         # No time and no name inside: equal answers give equal objects.
         return key, self.store.put_if_absent(str(key), gzip.compress(body, compresslevel=6, mtime=0))

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(
     r"(?P<area>[a-z]+)/(?P<symbol>[^/]+)/(?P<endpoint>[^/]+)/(?P<source>[^/]+)/"
-    r"(?P<observed_at>[0-9]{8}T[0-9]{6}Z)-(?P<sha256>[0-9a-f]{64})\.json\.gz"
+    r"(?P<observed_at>[0-9]{8}T[0-9]{6}Z)-(?P<sha256>[0-9a-f]{64})(?P<tail>\.tail)?\.json\.gz"
 )
 _MOMENT = "%Y%m%dT%H%M%SZ"
 
@@ -45,6 +45,8 @@ class ObjectKey:
     """When the source gave the answer: UTC, whole seconds."""
     sha256: str
     """Of the answer's bytes before compression, lower-case hex."""
+    is_tail: bool = False
+    """Whether it has the newest bars alone, in place of the whole series."""
 
     def __post_init__(self) -> None:
         check_symbol(self.symbol)
@@ -59,7 +61,7 @@ class ObjectKey:
             raise ConfigError(f"{self.sha256!r} is not a SHA-256.")
 
     def __str__(self) -> str:
-        return f"{self.prefix}{self.observed_at:{_MOMENT}}-{self.sha256}.json.gz"
+        return f"{self.prefix}{self.observed_at:{_MOMENT}}-{self.sha256}{'.tail' if self.is_tail else ''}.json.gz"
 
     @property
     def prefix(self) -> str:
@@ -90,6 +92,7 @@ class ObjectKey:
         facts = match.groupdict()
         try:
             moment = datetime.strptime(facts.pop("observed_at"), _MOMENT).replace(tzinfo=UTC)
-            return cls(area=cast("Area", facts.pop("area")), observed_at=moment, **facts)
+            is_tail = facts.pop("tail") is not None
+            return cls(area=cast("Area", facts.pop("area")), observed_at=moment, is_tail=is_tail, **facts)
         except (ValueError, ConfigError):
             return None

@@ -26,7 +26,7 @@ with rejected as (
     from (
         select distinct on (symbol, interval) symbol, interval, bars_rejected
         from ops.bronze_object
-        where interval is not null
+        where interval is not null and not is_tail
         order by symbol, interval, observed_at desc, load_id desc
     ) as latest
     group by symbol

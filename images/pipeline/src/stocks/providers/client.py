@@ -160,7 +160,7 @@ class Source:
         Args:
             endpoint: What to ask for.
             symbol: Whose data.
-            since: The first day that matters; the whole series where None, and where the provider knows no other.
+            since: The first day that matters, of an endpoint that has tails; the whole series where None.
 
         Raises:
             StocksError: There is no healthy answer; `Provider.check` lists the classes. Its `body` is the
@@ -199,7 +199,14 @@ class Source:
             if error.period != "month":  # of a month's symbols, those that were asked for before are still answered
                 self._budget.exhaust(error.period)
             raise
-        return Answer(source=self.name, endpoint=endpoint, symbol=symbol, observed_at=self.now(), body=body)
+        return Answer(
+            source=self.name,
+            endpoint=endpoint,
+            symbol=symbol,
+            observed_at=self.now(),
+            body=body,
+            is_tail=since is not None,
+        )
 
     def _get(self, endpoint: Endpoint, symbol: str, since: date | None) -> bytes:
         """The body of one answer with HTTP 2xx, redacted."""

@@ -35,6 +35,8 @@ class Endpoint:
     """In bronze keys and gold.dim_source: letters, digits and _."""
     interval: Interval | None
     """Of the bars in its answers; None where they hold no bars but facts of the company."""
+    tail: int = 0
+    """How many of the newest bars it can be asked for alone, at most; 0: it gives the whole series or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,8 @@ class Answer:
     """When it was received, by the source's clock: UTC, whole seconds."""
     body: bytes
     """As received, but for the API key."""
+    is_tail: bool = False
+    """Whether only the newest bars were asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,16 @@ class ParsedSeries:
         """The first fault's sentence; empty where there is none."""
         return next(iter(self.faults.values()), "")
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether every row is a bar, and there is nothing to say of any."""
+        return not self.faults and self.rejects.is_empty() and self.suspects.is_empty()
+
+    @classmethod
+    def quiet(cls, bars: pl.DataFrame) -> ParsedSeries:
+        """Bars of which there is nothing to say."""
+        return cls(bars=bars, rejects=pl.DataFrame(schema=_REJECTS))
+
     @classmethod
     def refusal(cls, why: str) -> ParsedSeries:
         """A payload that gives no bars at all."""

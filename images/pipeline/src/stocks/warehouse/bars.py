@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import LiteralString
 
 import polars as pl
@@ -27,8 +28,8 @@ copy (
     select
         asked.place, price_date, open, high, low, close, adjusted_close, volume, dividend_amount, split_coefficient,
         is_final::integer
-    from unnest(%s::integer[], %s::integer[]) as asked (place, series_id)
-    inner join silver.bar using (series_id)
+    from unnest(%s::integer[], %s::integer[], %s::date[]) as asked (place, series_id, first)
+    inner join silver.bar on bar.series_id = asked.series_id and bar.price_date >= asked.first
 ) to stdout (format csv)
 """
 _IN: LiteralString = """
@@ -44,12 +45,12 @@ where bar.series_id = gone.series_id and bar.price_date = gone.price_date
 """
 
 
-def held_bars(connection: Connection, series: Mapping[int, int]) -> pl.DataFrame:
+def held_bars(connection: Connection, series: Mapping[int, tuple[int, date]]) -> pl.DataFrame:
     """What silver holds of some series.
 
     Args:
         connection: To the warehouse.
-        series: Their numbers in silver.series, by the number that `place` shall have.
+        series: Their numbers in silver.series and the first days, by the number that `place` shall have.
 
     Returns:
         place Int32, and the columns of BARS.
@@ -57,7 +58,8 @@ def held_bars(connection: Connection, series: Mapping[int, int]) -> pl.DataFrame
     schema = pl.Schema({"place": pl.Int32(), **BARS})
     if not series:
         return pl.DataFrame(schema=schema)
-    with connection.cursor().copy(_HELD, [list(series), list(series.values())]) as copy:
+    numbers, days = map(list, zip(*series.values(), strict=True))
+    with connection.cursor().copy(_HELD, [list(series), numbers, days]) as copy:
         told = b"".join(copy)
     if not told:
         return pl.DataFrame(schema=schema)

@@ -48,6 +48,11 @@ class Load(NamedTuple):
         """Dates, as received, that the answer has, but in rows that break a rule."""
         return self.series.rejects.filter(pl.col("rule") != DUPLICATE_WEEK)["price_date"].to_list()
 
+    @property
+    def first(self) -> date:
+        """The first day that the answer speaks of: of a whole one, of all."""
+        return self.series.bars["price_date"][0] if self.key.is_tail else date.min
+
 
 class Company(NamedTuple):
     """A bronze object and the attributes that it tells of a company, by column of silver.company."""
@@ -78,6 +83,13 @@ class _Work:
     suspects: list[tuple[date, str, str]] = field(default_factory=list)
     restatement: tuple[int, int, date, date, float] | None = None
     """Final bars that have other values now or are withdrawn, those withdrawn, first and last day, largest factor."""
+
+    def leave_out(self) -> None:
+        """Nothing is taken of a tail that does not go on with what is held, or of which there is something to say."""
+        self.status, self.message = (
+            "superseded",
+            "It does not just go on with what is held: the whole series is asked for.",
+        )
 
 
 _STATE: LiteralString = """
@@ -345,7 +357,9 @@ def _load_round(connection: Connection, loads: Sequence[Load]) -> list[_Work]:
     taken = []
     for work in works:
         work.counts.rejected = len(work.one.series.rejects)
-        if faults := _not_accepted(work.one.series.faults, work.accepted):
+        if work.one.key.is_tail and (work.series_id is None or not work.one.series.is_clean):
+            work.leave_out()
+        elif faults := _not_accepted(work.one.series.faults, work.accepted):
             work.status, work.rule, work.message = "refused", next(iter(faults)), " ".join(faults.values())
         elif work.newer:
             # Its bars may be of another basis than the newer one's: nothing is taken of it.
@@ -387,11 +401,16 @@ def _changes(connection: Connection, works: Sequence[_Work]) -> pl.DataFrame:
     Notes in each work what becomes of it; one that contradicts what is held, with too few witnesses, changes nothing.
     """
     bars = pl.concat([_bars(work.one).with_columns(place=pl.lit(n, pl.Int32)) for n, work in enumerate(works)])
-    held = held_bars(connection, {n: work.series_id for n, work in enumerate(works) if work.series_id is not None})
+    series = {n: (work.series_id, work.one.first) for n, work in enumerate(works) if work.series_id is not None}
+    held = held_bars(connection, series)
     both = beside(bars, held, "place").with_columns(change=_change())
     suspicious = both.group_by("place").agg(is_one=_may_contradict()).filter("is_one")["place"]
     for n in suspicious:
         work, own = works[n], pl.col("place") == n
+        if work.one.key.is_tail:
+            work.leave_out()
+            both = both.filter(~own)
+            continue
         is_taken, rebased = _judge(connection, work, compare(both.filter(own), work.one.rejected))
         if not is_taken:
             both = both.filter(~own)

@@ -5,9 +5,11 @@ A fault of one ticker is collected and not raised, so that the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import partial
+from types import MappingProxyType
 from typing import TypeVar
 
 from stocks.bronze import Bronze, ObjectKey
@@ -17,6 +19,7 @@ from stocks.providers import provider_of
 from stocks.report import Report
 from stocks.silver import ParsedSeries, judge_series
 from stocks.silver.rules import ACCEPTABLE
+from stocks.silver.tail import judge_tail
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
 from stocks.warehouse.load import (
@@ -31,6 +34,7 @@ from stocks.warehouse.load import (
     refusals,
     reload,
 )
+from stocks.warehouse.tails import SeriesName, held_until
 
 T = TypeVar("T", Load, Company)
 
@@ -73,11 +77,16 @@ def _normalize(
     new = set(pending(connection, [key for found in (*held.values(), *overviews.values()) for key in found.keys]))
     faults = {symbol: _Faults() for symbol in tickers}
     counts = {symbol: LoadCounts() for symbol in tickers}
-    parsed = (one for symbol in tickers for one in _read(parse, bronze, held[symbol].keys, new, faults[symbol]))
+    until = held_until(connection, {key.symbol for key in new if key.is_tail})
+
+    def parsed_tail(bronze: Bronze, key: ObjectKey) -> Load:
+        return parse(bronze, key, until)
+
+    parsed = (one for symbol in tickers for one in _read(parsed_tail, bronze, held[symbol].keys, new, faults[symbol]))
     for loads in _full(parsed):
         for symbol, ended in load_apart(connection, loads).items():
             if isinstance(ended, DataError):
-                faults[symbol]["series", ""] = ended
+                faults[symbol]["series", "", False] = ended
             else:
                 counts[symbol].add(ended)
     for symbol in tickers:
@@ -123,6 +132,10 @@ def replay(
     outcome = Outcome(tickers=list(tickers))
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
+
+        def parsed_in_turn(bronze: Bronze, key: ObjectKey) -> Load:
+            return parse(bronze, key, held_until(connection, [key.symbol]) if key.is_tail else {})
+
         for done, symbol in enumerate(tickers, start=1):
             held, told = bronze.held(symbol), bronze.held(symbol, area="reference")
             keys, overviews = _known(held.keys, as_of), _known(told.keys, as_of)
@@ -130,7 +143,7 @@ def replay(
                 # Apart: what is wrong with the company leaves its prices alone.
                 faults = _Faults()
                 with connection.transaction():
-                    counts = reload(connection, symbol, _read(parse, bronze, keys, keys, faults))
+                    counts = reload(connection, symbol, _read(parsed_in_turn, bronze, keys, keys, faults))
                     faults.check()
                 outcome.counts.add(counts)
                 with connection.transaction():
@@ -150,11 +163,11 @@ def replay(
     return outcome
 
 
-class _Faults(dict[tuple[str, str], DataError]):
-    """Why objects can't be read, by area and source: corrupt, gone, from the future, of a source that is known no more.
+class _Faults(dict[tuple[str, str, bool], DataError]):
+    """Why objects can't be read, by area, source and whether it is a tail: corrupt, gone, of no time or source.
 
-    Only while it is the latest: a newer answer holds the same history. Until then such an object stays pending and is
-    named at every run, and one that was restored is loaded.
+    Only while it is the latest: a newer answer holds the same history, and a tail the bars of tails before it. Until
+    then such an object stays pending and is named at every run, and one that was restored is loaded.
     """
 
     def check(self) -> None:
@@ -176,9 +189,10 @@ def _read(
             key.check_time(datetime.now(UTC))
             found = read(bronze, key) if key in wanted else None
         except DataError as error:
-            faults[key.area, key.source] = error
+            faults[key.area, key.source, key.is_tail] = error
             continue
-        faults.pop((key.area, key.source), None)
+        for is_tail in {True, key.is_tail}:
+            faults.pop((key.area, key.source, is_tail), None)
         if found is not None:
             yield found
 
@@ -200,8 +214,13 @@ def _note_refusal(symbol: str, refused: Iterable[Refusal], sources: Collection[s
         outcome.errors.setdefault(symbol, error)
 
 
-def parse(bronze: Bronze, key: ObjectKey) -> Load:
+def parse(bronze: Bronze, key: ObjectKey, until: Mapping[SeriesName, date] = MappingProxyType({})) -> Load:
     """What silver says of an answer in bronze.
+
+    Args:
+        bronze: Holds it.
+        key: Its key.
+        until: The newest final bar that silver holds, of series of which tails are parsed.
 
     Raises:
         DataError: It can't be read, or is none that holds bars.
@@ -210,9 +229,10 @@ def parse(bronze: Bronze, key: ObjectKey) -> Load:
     endpoint = provider.endpoint(key.endpoint)
     if endpoint.interval is None:
         raise DataError(f"{key.endpoint} of {key.source} gives no bars.")
-    body = bronze.read(key)
+    body, day = bronze.read(key), until.get((key.symbol, endpoint.interval, key.source)) if key.is_tail else None
     try:
-        series = judge_series(
+        judge = judge_series if day is None else partial(judge_tail, until=day)
+        series = judge(
             provider.read(body, endpoint),
             symbol=key.symbol,
             interval=endpoint.interval,

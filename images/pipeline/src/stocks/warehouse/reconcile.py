@@ -47,7 +47,7 @@ def compare_sources(bronze: Bronze, warehouse: Warehouse, symbol: str) -> dict[t
         DataError: An answer can't be read.
     """
     # The keys come oldest first.
-    newest = {key.source: key for key in bronze.objects(symbol) if _is_daily(key)}
+    newest = {key.source: key for key in bronze.objects(symbol) if _is_daily(key) and not key.is_tail}
     answers = {source: one for source, key in newest.items() if len((one := parse(bronze, key).series).bars)}
     if len(answers) < 2:
         raise ConfigError(

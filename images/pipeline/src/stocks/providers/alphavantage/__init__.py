@@ -32,10 +32,10 @@ class AlphaVantage(Provider):
     )
     choice = "Alpha Vantage's weekly series, which every key has; with a paid plan set STOCKS_SERIES=daily_adjusted."
 
-    def request(self, endpoint: Endpoint, symbol: str, since: date | None) -> Request:  # noqa: ARG002
-        """The whole series: the other size is the last hundred bars, whichever day is asked for."""
-        full = {"outputsize": "full"} if endpoint == DAILY else {}
-        return Request(params={"function": endpoint.name, "symbol": symbol, **full})
+    def request(self, endpoint: Endpoint, symbol: str, since: date | None) -> Request:
+        """The whole series, or the last hundred bars, whichever day is asked for."""
+        size = {"outputsize": "compact" if since else "full"} if endpoint == DAILY else {}
+        return Request(params={"function": endpoint.name, "symbol": symbol, **size})
 
     def check(self, body: bytes, endpoint: Endpoint, symbol: str) -> None:
         """As the protocol says."""

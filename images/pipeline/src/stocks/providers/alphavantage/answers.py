@@ -29,7 +29,7 @@ KEY_HINT = (
     "Get a free key at https://www.alphavantage.co/support/#api-key and set ALPHAVANTAGE_API_KEY, "
     "or set STOCKS_SOURCE=sample to do without."
 )
-DAILY = Endpoint(name="TIME_SERIES_DAILY_ADJUSTED", interval="daily")
+DAILY = Endpoint(name="TIME_SERIES_DAILY_ADJUSTED", interval="daily", tail=100)
 WEEKLY = Endpoint(name="TIME_SERIES_WEEKLY_ADJUSTED", interval="weekly")
 OVERVIEW = Endpoint(name="OVERVIEW", interval=None)
 

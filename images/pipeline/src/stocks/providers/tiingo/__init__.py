@@ -31,7 +31,7 @@ from stocks.providers.frame import FIELDS, Decoded, frame, frame_of_pairs
 from stocks.providers.json_text import Pairs
 from stocks.providers.provider import ApiKey, Endpoint, Limits, Provider, Request, excerpt
 
-DAILY = Endpoint(name="DAILY_PRICES", interval="daily")
+DAILY = Endpoint(name="DAILY_PRICES", interval="daily", tail=10_000)  # from any day on
 
 _FIRST_DAY = date(1960, 1, 1)  # before any of its bars: without a first day it gives the latest bar alone
 _KEY_HINT = "Get a free key at https://www.tiingo.com/account/api/token and set TIINGO_API_KEY."
