@@ -34,6 +34,7 @@ from stocks.settings import Settings
 from stocks.warehouse import Warehouse
 from stocks.warehouse.normalize import normalize, parse
 from stocks.warehouse.runlog import RunLog
+from stocks.warehouse.tails import open_tails
 
 
 @dataclass(kw_only=True)
@@ -49,10 +50,13 @@ class Work:
 
 def fetch(work: Work, *, overview: bool = False) -> dict[str, Any]:
     """Answers into bronze; what the provider took is taken off."""
-    with open_sources(
-        work.settings, lambda _: Unlimited(), transport=work.provider, clock=lambda: work.provider.now
-    ) as sources:
-        done = _checked(extract(sources, work.bronze, work.tickers, report=Report(), overview=overview))
+    with (
+        open_sources(
+            work.settings, lambda _: Unlimited(), transport=work.provider, clock=lambda: work.provider.now
+        ) as sources,
+        open_tails(work.warehouse, work.settings, work.tickers) as tails,
+    ):
+        done = _checked(extract(sources, work.bronze, work.tickers, report=Report(), overview=overview, tails=tails))
     return {"answers": done.written, "bytes": work.provider.served, "not_ours": work.provider.seconds}
 
 

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     stocks_tail_overlap: int = Field(default=75, ge=75, le=1000)
     """Final bars that the newest bars of a series must share with silver, or the whole series is fetched; rules look
     back as far."""
-    stocks_whole_every: int = Field(default=30, gt=0)
+    stocks_whole_every: int = Field(default=91, gt=0)
     """Days after which a series is fetched whole anyway; the symbols have their turns spread over them. 1: always."""
     stocks_store_url: str | None = None
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
