@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stocks.bronze.side_by_side import Lane, side_by_side
+from stocks.bronze.side_by_side import Handover, Lane, in_thread, side_by_side
 
 
 @given(st.lists(st.tuples(st.lists(st.integers()), st.integers(min_value=1, max_value=5)), max_size=3))
@@ -78,7 +78,7 @@ def test_ctrl_c_does_not_wait_for_what_is_under_way() -> None:
     hanging = """
 import os, time
 import polars  # takes over SIGINT
-from stocks.bronze.side_by_side import Lane, side_by_side
+from stocks.bronze.side_by_side import Handover, Lane, in_thread, side_by_side
 
 def work(item):
     os.write(1, b"begun\\n")  # whole, whoever else writes
@@ -92,3 +92,20 @@ list(side_by_side(work, [Lane(range(4), 2)]))
         child.send_signal(signal.SIGINT)
         _, told = child.communicate(timeout=20)
     assert told.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_what_is_handed_over_comes_in_order_and_in_batches_of_what_is_there() -> None:
+    handover = Handover[int]()
+    for item in range(7):
+        handover.put(item)
+    batches = handover.batches(3)
+    assert [next(batches), next(batches)] == [[0, 1, 2], [3, 4, 5]]
+    waiting = in_thread(lambda: list(batches))
+    handover.put(7)
+    handover.close()
+    assert [item for batch in waiting() for item in batch] == [6, 7]
+
+
+def test_what_is_raised_in_a_thread_is_raised_where_it_is_waited_for() -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_thread(lambda: 1 // 0)()

@@ -27,6 +27,7 @@ from stocks.universe import parse_symbols
 
 if TYPE_CHECKING:
     from stocks.bronze import Bronze
+    from stocks.bronze.side_by_side import Handover
     from stocks.providers import Source
     from stocks.warehouse import Warehouse
 
@@ -82,6 +83,8 @@ class Means:
     warehouse: Warehouse = field(init=False)
     bronze: Bronze = field(init=False)
     sources: Sequence[Source] = field(init=False)
+    handover: Handover[str] | None = None
+    """Of tickers, from the step to the one behind it, where both are at work at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +210,14 @@ def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overvi
     chosen = plan(means.sources, parse_symbols(tickers))
     with open_tails(means.warehouse, means.settings, chosen) as tails:
         return extract(
-            means.sources, means.bronze, chosen, report=means.report, force=force, overview=overview, tails=tails
+            means.sources,
+            means.bronze,
+            chosen,
+            report=means.report,
+            force=force,
+            overview=overview,
+            tails=tails,
+            **({"fetched": means.handover.put} if means.handover else {}),
         )
 
 
@@ -216,7 +226,14 @@ def normalize(means: Means, *, tickers: Held = "") -> Outcome:
     from stocks.warehouse.normalize import normalize
 
     chosen = parse_symbols(tickers) or means.bronze.symbols()
-    return normalize(means.bronze, means.warehouse, chosen, report=means.report, sources=means.settings.sources)
+    return normalize(
+        means.bronze,
+        means.warehouse,
+        chosen,
+        report=means.report,
+        sources=means.settings.sources,
+        handed=means.handover,
+    )
 
 
 def commit(

@@ -7,7 +7,7 @@ a store that is down) is asked for no more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import NamedTuple, Protocol
@@ -80,6 +80,7 @@ def extract(
     force: bool = False,
     overview: bool = False,
     tails: Tails | None = None,
+    fetched: Callable[[str], object] = lambda _: None,
 ) -> Outcome:
     """Fetches each ticker's answer of each source into bronze, unless bronze holds one that nothing can be newer than.
 
@@ -94,6 +95,7 @@ def extract(
         force: Fetch even where no session has ended since the latest answer, and the whole series.
         overview: Fetch the company's attributes too, from sources that have them.
         tails: Whose newest bars may do; None: every series is fetched whole.
+        fetched: Told of each ticker of which no more will come, also where nothing came.
     """
     asked = {symbol: [source for source in sources if source.has(symbol)] for symbol in tickers}
     for source in sources:
@@ -120,12 +122,15 @@ def extract(
     ended: dict[_Ask, int | StocksError] = {}
     waiting = Counter(ask.symbol for lane in lanes for ask in lane.items)
     done = len(asked) - len(waiting)
+    for symbol in asked.keys() - waiting.keys():
+        fetched(symbol)
     for ask, result in side_by_side(answered, lanes):
         ended[ask] = result
         waiting[ask.symbol] -= 1
         if not waiting[ask.symbol]:
             done += 1
             report.advance("extract", done, ask.symbol)
+            fetched(ask.symbol)
     return _told(asked, ended, sources)
 
 

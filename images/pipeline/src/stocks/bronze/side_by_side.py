@@ -1,4 +1,4 @@
-"""Work that mostly waits, done side by side in threads."""
+"""Work that mostly waits, done side by side in threads; and what one thread hands to another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
@@ -19,6 +20,32 @@ class Lane(NamedTuple, Generic[T]):
     items: Sequence[T]
     at_once: int
     """How many of them may be worked on at the same time."""
+
+
+class Handover(Generic[T]):
+    """Items on their way from one who makes them ready to another, who takes those that are there."""
+
+    def __init__(self) -> None:
+        self._ready: SimpleQueue[T | None] = SimpleQueue()
+
+    def put(self, item: T) -> None:
+        """An item is ready."""
+        self._ready.put(item)
+
+    def close(self) -> None:
+        """No more come."""
+        self._ready.put(None)
+
+    def batches(self, most: int) -> Iterator[list[T]]:
+        """Waits for items and gives them, as many as are ready up to `most`, until there come no more."""
+        while (item := _next(self._ready)) is not None:
+            batch = [item]
+            with contextlib.suppress(Empty):
+                while len(batch) < most and (item := self._ready.get_nowait()) is not None:
+                    batch.append(item)
+            yield batch
+            if item is None:
+                return
 
 
 def side_by_side(work: Callable[[T], R], lanes: Sequence[Lane[T]]) -> Iterator[tuple[T, R]]:
@@ -53,6 +80,29 @@ def side_by_side(work: Callable[[T], R], lanes: Sequence[Lane[T]]) -> Iterator[t
         is_over.set()
 
 
+def in_thread(work: Callable[[], R]) -> Callable[[], R]:
+    """Begins work in a thread; gives what waits for its end, and gives or raises what it did.
+
+    Whoever listens no more (Ctrl-C) waits for nothing: the thread ends with the process. The work must be safe to kill.
+    """
+    ended: SimpleQueue[Future[R]] = SimpleQueue()
+
+    def serve() -> None:
+        ended.put(_done(work))
+
+    threading.Thread(target=serve, daemon=True).start()
+    return lambda: _next(ended).result()
+
+
+def _done(work: Callable[[], R]) -> Future[R]:
+    future = Future[R]()
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 (raised where the result is asked for)
+        future.set_exception(error)
+    return future
+
+
 def _next(ended: SimpleQueue[T]) -> T:
     while True:
         # Polars takes over SIGINT with SA_RESTART: a wait without an end would not hear of Ctrl-C.
@@ -68,9 +118,5 @@ def _serve(
 ) -> None:
     with contextlib.suppress(Empty):
         while not is_over.is_set():
-            item, future = waiting.get_nowait(), Future[R]()
-            try:
-                future.set_result(work(item))
-            except BaseException as error:  # noqa: BLE001 (raised where the result is asked for)
-                future.set_exception(error)
-            ended.put((item, future))
+            item = waiting.get_nowait()
+            ended.put((item, _done(partial(work, item))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from stocks.bronze.side_by_side import Handover
 from stocks.outcome import Outcome
 from stocks.report import Report
 from stocks.settings import Settings
@@ -21,6 +22,7 @@ def execute(
     report: Report,
     warehouse: Warehouse | None,
     log: RunLog | None,
+    handover: Handover[str] | None = None,
 ) -> Outcome:
     """Runs a step, and writes into the log of its run how it ended.
 
@@ -31,12 +33,13 @@ def execute(
         report: Told how the work goes.
         warehouse: Where the step needs it.
         log: Of the run that the step belongs to; one that belongs to none leaves no trace.
+        handover: Of tickers, where the step before it or behind it is at work at the same time.
 
     Raises:
         StocksError: The step failed as a whole. What failed of it alone is in the outcome.
     """
     batch = options.get("tickers", "") if step.fan_out else ""
-    means = Means(settings=settings, report=report, run_id=log.run_id if log else None)
+    means = Means(settings=settings, report=report, run_id=log.run_id if log else None, handover=handover)
     with contextlib.ExitStack() as stack:
         note = stack.enter_context(log.note(step.name, batch=batch)) if log and step.is_logged else StepNote()
         if step.needs.login and warehouse:

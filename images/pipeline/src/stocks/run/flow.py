@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from stocks.bronze.side_by_side import Handover, in_thread
 from stocks.errors import StocksError, code_of, sum_of_codes
 from stocks.gold import preload
 from stocks.outcome import GoldBuild, LoadCounts, Outcome
@@ -17,7 +19,7 @@ from stocks.providers import in_words
 from stocks.report import Report
 from stocks.run.execute import execute
 from stocks.settings import Settings
-from stocks.steps import GOLD, PLAN, Flow
+from stocks.steps import GOLD, PLAN, Flow, Step
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import wait_for_turn
 from stocks.warehouse.due import is_gold_due
@@ -103,6 +105,8 @@ def run_steps(
 ) -> Run:
     """Runs steps in order until one fails as a whole; what those before it did stays done, and is worth telling.
 
+    A step that fans out over tickers behind another one takes each ticker as soon as that has done it.
+
     Args:
         flow: The steps. One that fans out behind plan is given the tickers that this chose.
         options: Of any of the steps, by name, as a person gave them.
@@ -114,26 +118,53 @@ def run_steps(
     done = Run()
     is_gold_asked_for = not {**options, **flow.given.get(GOLD.name, {})}.get("if_changed")
     will_build = GOLD in flow.steps and warehouse is not None and (is_gold_asked_for or is_gold_due(warehouse))
-    for step in flow.steps:
-        if will_build or (done.fetched and GOLD in flow.steps):
-            preload()
+
+    def attempt(step: Step, handover: Handover[str] | None = None) -> None:
         given = {name: options[name] for name in flow.options_of(step) if name in options}
         given |= flow.given.get(step.name, {})
-        if step.fan_out and PLAN.name in done.outcomes:
-            if not done.tickers:
-                continue
+        if step.fan_out and done.tickers:
             given["tickers"] = ",".join(done.tickers)
         start = time.perf_counter()
         try:
             done.outcomes[step.name] = execute(
-                step, given, settings=settings, report=report, warehouse=warehouse, log=log
+                step, given, settings=settings, report=report, warehouse=warehouse, log=log, handover=handover
             )
         except StocksError as error:
             done.failed[step.name] = error
-            break
         finally:
             done.seconds[step.name] = time.perf_counter() - start
+
+    for step, behind in _together(flow.steps):
+        if will_build or (done.fetched and GOLD in flow.steps):
+            preload()
+        if step.fan_out and PLAN.name in done.outcomes and not done.tickers:
+            continue
+        if behind is None:
+            attempt(step)
+        else:
+            handover = Handover[str]()
+            waiting = in_thread(partial(attempt, behind, handover))
+            try:
+                attempt(step, handover)
+            finally:
+                handover.close()
+            if done.fetched and GOLD in flow.steps:
+                preload()
+            waiting()
+            # What it took beyond the step before it: all seconds together are those of the run.
+            done.seconds[behind.name] = max(done.seconds[behind.name] - done.seconds[step.name], 0.0)
+        if done.failed:
+            break
     return done
+
+
+def _together(steps: Sequence[Step]) -> Iterator[tuple[Step, Step | None]]:
+    """The steps in order; one that fans out with the one that fans out behind it: both are at work at the same time."""
+    waiting = list(steps)
+    while waiting:
+        step = waiting.pop(0)
+        goes_along = waiting and step.fan_out and waiting[0].fan_out and waiting[0].after == (step.name,)
+        yield step, waiting.pop(0) if goes_along else None
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Rows of silver.bar, in and out by COPY."""
+"""Rows of silver.bar, in and out of frames."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ BARS = pl.Schema(
 )
 """The columns of a bar, as in `ParsedSeries.bars`."""
 
+# A row a series: psycopg takes microseconds for each row, whatever it holds.
 _HELD: LiteralString = """
-copy (
-    select
-        asked.place, price_date, open, high, low, close, adjusted_close, volume, dividend_amount, split_coefficient,
-        is_final::integer
-    from unnest(%s::integer[], %s::integer[], %s::date[]) as asked (place, series_id, first)
-    inner join silver.bar on bar.series_id = asked.series_id and bar.price_date >= asked.first
-) to stdout (format csv)
+select
+    asked.place, array_agg(price_date - date '1970-01-01'), array_agg(open), array_agg(high), array_agg(low),
+    array_agg(close), array_agg(adjusted_close), array_agg(volume), array_agg(dividend_amount),
+    array_agg(split_coefficient), array_agg(is_final)
+from unnest(%s::integer[], %s::integer[], %s::date[]) as asked (place, series_id, first)
+inner join silver.bar on bar.series_id = asked.series_id and bar.price_date >= asked.first
+group by asked.place
 """
 _IN: LiteralString = """
 copy silver.bar (
@@ -40,8 +41,8 @@ copy silver.bar (
 """
 _DELETE: LiteralString = """
 delete from silver.bar
-using unnest(%s::integer[], %s::date[]) as gone (series_id, price_date)
-where bar.series_id = gone.series_id and bar.price_date = gone.price_date
+using unnest(%s::integer[], %s::date[], %s::date[]) as gone (series_id, first, last)
+where bar.series_id = gone.series_id and bar.price_date between gone.first and gone.last
 """
 
 
@@ -59,11 +60,15 @@ def held_bars(connection: Connection, series: Mapping[int, tuple[int, date]]) ->
     if not series:
         return pl.DataFrame(schema=schema)
     numbers, days = map(list, zip(*series.values(), strict=True))
-    with connection.cursor().copy(_HELD, [list(series), numbers, days]) as copy:
-        told = b"".join(copy)
-    if not told:
-        return pl.DataFrame(schema=schema)
-    return pl.read_csv(told, has_header=False, schema={**schema, "is_final": pl.Int8()}).cast(schema)
+    rows = connection.execute(_HELD, [list(series), numbers, days], binary=True)
+    names = [*BARS]
+    found = [
+        pl.DataFrame(dict(zip(names, columns, strict=True)), schema=BARS | {"price_date": pl.Int32()}).select(
+            pl.lit(place, pl.Int32).alias("place"), pl.col("price_date").cast(pl.Date), *names[1:]
+        )
+        for place, *columns in rows
+    ]
+    return pl.concat(found) if found else pl.DataFrame(schema=schema)
 
 
 def copy_bars(connection: Connection, bars: pl.DataFrame) -> None:
@@ -79,11 +84,11 @@ def copy_bars(connection: Connection, bars: pl.DataFrame) -> None:
         copy.write(rows.write_csv(include_header=False).encode())
 
 
-def delete_bars(connection: Connection, bars: pl.DataFrame) -> None:
+def delete_bars(connection: Connection, spans: pl.DataFrame) -> None:
     """Removes bars.
 
     Args:
         connection: Of a writer.
-        bars: series_id and price_date.
+        spans: series_id; first and last, the days between which all bars go.
     """
-    connection.execute(_DELETE, [bars["series_id"].to_list(), bars["price_date"].to_list()])
+    connection.execute(_DELETE, [spans[name].to_list() for name in ("series_id", "first", "last")])

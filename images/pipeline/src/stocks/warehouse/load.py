@@ -396,7 +396,9 @@ def _state(connection: Connection, loads: Sequence[Load]) -> list[_Work]:
 
 
 def _changes(connection: Connection, works: Sequence[_Work]) -> pl.DataFrame:
-    """What answers change: place (in `works`), price_date, `change`, is_final, both sides' values.
+    """What answers change: place (in `works`), price_date, `change`, is_final, both sides' values, and `run`.
+
+    Between neighbours with the same place and `run` no bar stays as it is.
 
     Notes in each work what becomes of it; one that contradicts what is held, with too few witnesses, changes nothing.
     """
@@ -421,7 +423,8 @@ def _changes(connection: Connection, works: Sequence[_Work]) -> pl.DataFrame:
             left = own & (pl.col("change") == _WITHDRAWN) & pl.col(f"is_final{HELD}") & days
             both = both.with_columns(change=pl.when(left).then(pl.lit(_LEFT)).otherwise("change"))
     _count(works, both)
-    return both.filter(pl.col("change").is_in(_WRITTEN))
+    is_written = pl.col("change").is_in(_WRITTEN)
+    return both.with_columns(run=(~is_written).cum_sum()).filter(is_written)
 
 
 def _bars(one: Load) -> pl.DataFrame:
@@ -516,7 +519,8 @@ def _write(connection: Connection, works: Sequence[_Work], changes: pl.DataFrame
     series = {n: work.series_id for n, work in enumerate(works)}
     rows = changes.with_columns(series_id=pl.col("place").replace_strict(series, return_dtype=pl.Int32))
     if len(gone := rows.filter(pl.col("change") != _INSERTED)):
-        delete_bars(connection, gone)
+        day = pl.col("price_date")
+        delete_bars(connection, gone.group_by("series_id", "run").agg(first=day.min(), last=day.max()))
     if len(new := rows.filter(told)):
         loads = {n: numbers[str(work.one.key)] for n, work in enumerate(works)}
         copy_bars(connection, new.with_columns(load_id=pl.col("place").replace_strict(loads, return_dtype=pl.Int32)))

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from stocks.bronze import Bronze, ObjectKey
+from stocks.bronze.extract import batches
+from stocks.bronze.side_by_side import Handover
 from stocks.errors import DataError, MalformedPayload
 from stocks.outcome import LoadCounts, Outcome
 from stocks.providers import provider_of
@@ -44,7 +46,13 @@ _BARS_AT_ONCE = 20_000
 
 
 def normalize(
-    bronze: Bronze, warehouse: Warehouse, tickers: Sequence[str], *, report: Report, sources: Collection[str] = ()
+    bronze: Bronze,
+    warehouse: Warehouse,
+    tickers: Sequence[str],
+    *,
+    report: Report,
+    sources: Collection[str] = (),
+    handed: Handover[str] | None = None,
 ) -> Outcome:
     """Loads what bronze holds of each ticker and silver has not seen yet, oldest first.
 
@@ -54,14 +62,15 @@ def normalize(
         tickers: Symbols.
         report: Told of each ticker.
         sources: Those in force: what others last answered is nobody's fault any more. All where empty.
+        handed: The tickers in the order in which they become ready, where others are still being fetched.
     """
-    outcome = Outcome()
+    outcome, done = Outcome(), 0
     report.begin("normalize", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
-        for start in range(0, len(tickers), _TICKERS_AT_ONCE):
-            batch = tickers[start : start + _TICKERS_AT_ONCE]
+        for batch in handed.batches(_TICKERS_AT_ONCE) if handed else batches(tickers, _TICKERS_AT_ONCE):
             _normalize(bronze, connection, batch, sources, outcome)
-            report.advance("normalize", start + len(batch), batch[-1])
+            done += len(batch)
+            report.advance("normalize", done, batch[-1])
         if outcome.counts.changed:
             analyze(connection)
     outcome.detail["counts"] = asdict(outcome.counts)
