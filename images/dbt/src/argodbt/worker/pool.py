@@ -51,7 +51,8 @@ class Pool:
         self._context.set_forkserver_preload([__name__, *preload])
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="node")
         self._nodes: dict[tuple[str, str], Future[Ended]] = {}
-        self._running: set[ForkServerProcess] = set()
+        self._running: dict[ForkServerProcess, threading.Event] = {}
+        """Each with its end. Its own thread alone may ask a process for its exit code: it is told once."""
         self._lock = threading.Lock()
         self._is_closing = False
 
@@ -83,11 +84,12 @@ class Pool:
         """Asks what runs to end, as Kubernetes asks a pod, and waits for it; nothing more is begun."""
         with self._lock:
             self._is_closing = True
-            running = list(self._running)
+            running = dict(self._running)
         for process in running:
-            process.terminate()
-        for process in running:
-            _killed_after_grace(process)
+            _signalled(process, signal.SIGTERM)
+        for process, ended in running.items():
+            if not ended.wait(_GRACE):
+                _signalled(process, signal.SIGKILL)
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, node: Node) -> Ended:
@@ -127,18 +129,19 @@ class Pool:
                 if self._is_closing:
                     return _SIGNALLED + signal.SIGTERM, "The worker ends."
                 process.start()
-                self._running.add(process)
+                ended = self._running[process] = threading.Event()
             writer.close()
             overdue = threading.Event()
-            timer = threading.Timer(node.seconds, _end, (process, overdue))
+            timer = threading.Timer(node.seconds, _end, (process, ended, overdue))
             timer.start()
             try:
                 last = _copied(reader, log, node.label)
                 process.join()
             finally:
+                ended.set()
                 timer.cancel()
                 with self._lock:
-                    self._running.discard(process)
+                    del self._running[process]
         code = process.exitcode
         if code is None or code == _LOST:
             raise ProcessLookupError("The process that it was forked off has gone: how it ended is not known.")
@@ -171,18 +174,18 @@ def _program(program: str, args: Sequence[str], out: Connection) -> None:
     getattr(importlib.import_module(module), function)()
 
 
-def _end(process: ForkServerProcess, overdue: threading.Event) -> None:
+def _end(process: ForkServerProcess, ended: threading.Event, overdue: threading.Event) -> None:
     """Ends a process that takes too long; what holds out is killed."""
     overdue.set()
-    process.terminate()
-    _killed_after_grace(process)
+    _signalled(process, signal.SIGTERM)
+    if not ended.wait(_GRACE):
+        _signalled(process, signal.SIGKILL)
 
 
-def _killed_after_grace(process: ForkServerProcess) -> None:
-    process.join(_GRACE)
-    if process.exitcode in (None, _LOST) and process.pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
+def _signalled(process: ForkServerProcess, number: signal.Signals) -> None:
+    assert process.pid is not None, "it has been started"
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def _copied(reader: Connection, log: Path, label: str) -> deque[str]:
