@@ -19,7 +19,7 @@ COUNTS = (
 )
 WRITTEN = """
 select (select count(*) from silver.price_bar), (select max(load_id) from ops.bronze_object),
-       (select max(build_id) from ops.gold_build), (select sum(xmin::text::bigint) from silver.price_bar)
+       (select max(build_id) from ops.gold_build), (select sum(xmin::text::bigint) from silver.bar)
 """
 
 
