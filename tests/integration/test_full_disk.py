@@ -19,6 +19,11 @@ pytestmark = pytest.mark.slow
 
 BARS = "select symbol, count(*) from gold.fact_adjusted_prices group by symbol order by symbol"
 MEGABYTES = 192
+LOG_LEFT = r"""
+select count(*) * 16777216 - (pg_walfile_name_offset(pg_current_wal_insert_lsn())).file_offset
+from pg_ls_waldir()
+where name ~ '^[0-9A-F]{24}$' and name >= pg_walfile_name(pg_current_wal_insert_lsn())
+"""
 
 
 @pytest.fixture
@@ -44,11 +49,32 @@ def fill(disk: Path, *, but: int) -> Path:
     return ballast
 
 
+def use_up_log(server: EmbeddedPostgres) -> None:
+    """Leaves half a megabyte in the files that the write-ahead log has: what is more needs room for a new one."""
+    with psycopg.connect(server.url("postgres"), autocommit=True) as own:
+        own.execute("checkpoint")
+        while (left := own.execute(LOG_LEFT).fetchone() or (0,))[0] > 2**19:
+            own.execute("select pg_logical_emit_message(true, '', repeat('x', %s))", [min(left[0] - 2**18, 2**20)])
+
+
 def test_a_disk_that_fills_ends_the_run_which_heals_with_room(small_disk: Path, tmp_path: Path) -> None:
     # Answers are kept elsewhere: it is the server that meets the full disk.
     instance = Instance.make(small_disk / "state", STOCKS_STORE_URL=(tmp_path / "bronze").as_uri())
-    with EmbeddedPostgres(instance.state).running():
+    with EmbeddedPostgres(instance.state).running() as server:
         assert instance.stocks("run", "--tickers", "FB", "--json").returncode == 0
+        use_up_log(server)
+        ballast = fill(small_disk, but=6 * 2**20)
+        # In the middle of gold the server finds no room for its log, and goes down; it can't be started, either.
+        for command in ("gold", "status"):
+            ended = instance.stocks(command, "--json")
+            assert not server.is_running()
+            assert ended.returncode == 78, ended.stdout + ended.stderr
+            [error] = [event for event in events(ended) if event["event"] == "error"]
+            assert "disk" in error["message"]
+            assert "No space left on device" in error["message"]
+            assert "Free some space" in error["hint"]
+        ballast.unlink()
+        assert instance.query(BARS) == ["FB,196"]
         ballast = fill(small_disk, but=2**18)
         ended = instance.stocks("run", "--tickers", "AAPL,IBM", "--json")
         assert ended.returncode == 78, ended.stdout + ended.stderr

@@ -85,9 +85,11 @@ class EmbeddedPostgres:
         """The server, started where it isn't running; stopped again when its last user leaves.
 
         Raises:
-            ConfigError: The state folder can't be written, or the server does not start; says why.
+            ConfigError: The state folder can't be written, the server does not start, or it found no room on its disk
+                while it was used; says which.
         """
         self._prepare_folder()
+        begun = self._log_end()
         with (self.folder / "users.lock").open("w") as users:
             try:
                 with self._starting():
@@ -97,6 +99,11 @@ class EmbeddedPostgres:
                     # Even where it runs: who started it may have been killed before this.
                     self._create_database()
                 yield self
+            except WarehouseUnavailable as error:
+                # Without room for files of its own a server goes down, or lets nobody in: why, its log alone tells.
+                if full := self._full("PostgreSQL went down", self._said(begun)):
+                    raise full from error
+                raise
             finally:
                 with self._starting():
                     if _is_last(users) and not self._keep_file.exists() and self.is_running():
@@ -215,7 +222,7 @@ class EmbeddedPostgres:
             self._initialize()
         if not self.is_running() and self._pid_file.exists() and self._pid_file.read_text():
             self._pid_file.unlink()  # PostgreSQL would take any program of that number for a server
-        said_before = self.log.stat().st_size if self.log.exists() else 0
+        begun = self._log_end()
         server = str(_programs() / "postgres")
         command = [*_as_account(), server, "-D", str(self.data), "-p", str(_free_port(self.folder))]
         # Without pg_ctl, whose shell would run a folder's name; in a session of its own, where no Ctrl-C reaches it.
@@ -236,8 +243,7 @@ class EmbeddedPostgres:
             time.sleep(0.02)
         # It fails, too, where the server of a start that was killed had not shown itself yet.
         if not self._is_ready():
-            said = self.log.read_bytes()[said_before:].decode(errors="replace")
-            raise self._failure("PostgreSQL did not start", said)
+            raise self._failure("PostgreSQL did not start", self._said(begun))
 
     def _stop(self) -> None:
         """Stops the server, by force where it does not end in time: nothing that was committed is lost by that."""
@@ -320,13 +326,38 @@ class EmbeddedPostgres:
             ended.stdout, ended.stderr = out.read(), err.read()
             return ended
 
-    def _failure(self, what: str, details: str) -> ConfigError:
-        lines = [line for line in details.splitlines() if line.strip()]
-        telling = [line for line in lines if "FATAL" in line or "PANIC" in line or "error" in line] or lines
+    def _log_end(self) -> int:
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def _said(self, begun: int) -> str:
+        """What stands in the server's log from a byte on."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(begun)
+            return log.read().decode(errors="replace")
+
+    def _full(self, what: str, details: str) -> ConfigError | None:
+        """The error of a server that went without room on its disk; None where it didn't."""
+        full = [line for line in _telling(details) if os.strerror(errno.ENOSPC) in line]
+        if not full:
+            return None
         return ConfigError(
-            f"{what}: {telling[-1].strip() if telling else 'it gave no reason'}.",
+            f"{what}, since its disk is full: {full[-1]}.",
+            hint="Free some space and run the same command again; nothing that was committed is lost.",
+        )
+
+    def _failure(self, what: str, details: str) -> ConfigError:
+        telling = _telling(details) or details.strip().splitlines() or ["it gave no reason"]
+        return self._full(what, details) or ConfigError(
+            f"{what}: {telling[-1].strip()}.",
             hint=f"Its log is {self.log}; STOCKS_STATE_DIR names another folder to try.",
         )
+
+
+def _telling(details: str) -> list[str]:
+    """The lines that say why a program of PostgreSQL ended; of a server's log those of statements are none."""
+    return [line.strip() for line in details.splitlines() if any(word in line for word in ("FATAL", "PANIC", "error"))]
 
 
 def _programs() -> Path:
