@@ -101,6 +101,10 @@ def closes(connection: Connection, symbol: str = "IBM") -> dict[date, float]:
     return dict(found.fetchall())
 
 
+def adjusted(connection: Connection) -> dict[date, float]:
+    return dict(connection.execute("select price_date, adjusted_close from silver.price_bar order by 1").fetchall())
+
+
 def status(connection: Connection, one: Load) -> Any:
     row = connection.execute("select status from ops.bronze_object where bronze_key = %s", [str(one.key)]).fetchone()
     return row[0] if row else None
@@ -275,6 +279,46 @@ class TestCounts:
         load(connection, made(bar(MONDAY, 80, adjusted=40), bar(WEDNESDAY, 84, adjusted=42), split, at=2))
         held = connection.execute("select price_date, adjusted_close from silver.price_bar order by 1").fetchall()
         assert held == [(MONDAY, 40), (WEDNESDAY, 42), (THURSDAY, 43)]
+
+    def test_first_bar_dropped_before_a_dividend_leaves_no_second_basis(self, connection: Connection) -> None:
+        load(connection, made(bar(MONDAY, 80), bar(TUESDAY, 82), bar(WEDNESDAY, 84)))
+        load(connection, made(bar(TUESDAY, 82), bar(WEDNESDAY, 84), at=1))
+        paid = {**bar(THURSDAY, 82), "dividend_amount": 2.0}
+        load(connection, made(bar(TUESDAY, 82, adjusted=80), bar(WEDNESDAY, 84, adjusted=82), paid, at=2))
+        assert adjusted(connection) == {TUESDAY: 80, WEDNESDAY: 82, THURSDAY: 82}
+        assert reasons(connection, "IBM") == {}
+
+    def test_last_bars_alone_after_a_dividend_are_refused_until_the_whole_is_told(self, connection: Connection) -> None:
+        days = [MONDAY + timedelta(days=n) for n in range(10)]
+        for at in (0, 1):
+            load(connection, made(*map(bar, days), at=at))
+        told = [bar(day, adjusted=8) for day in days]
+        paid = {**bar(days[-1] + timedelta(days=1), 8), "dividend_amount": 2.0}
+        load(connection, made(*told[6:], paid, at=2))
+        assert adjusted(connection) == dict.fromkeys(days, 10)
+        assert reasons(connection, "IBM")["sample"].startswith("It lacks 6 of the 10 final bars told before")
+        load(connection, made(*told, paid, at=3))
+        assert adjusted(connection) == dict.fromkeys([*days, paid["price_date"]], 8)
+        assert reasons(connection, "IBM") == {}
+
+    def test_cached_answer_from_before_a_split_is_refused_until_the_next_good_one(self, connection: Connection) -> None:
+        days = [MONDAY + timedelta(days=n) for n in range(-5, 5)]
+        cached = [bar(day, 80) for day in days[:-2]]
+        halved = [bar(day, 80, adjusted=40) for day in days[:-2]]
+        split = {**bar(days[-2], 43), "split_coefficient": 2.0}
+        for at, bars in enumerate((cached, [*halved, split], [*halved, split])):
+            load(connection, made(*bars, at=at))
+        right = adjusted(connection)
+        assert load(connection, made(*cached, at=3)) == LoadCounts()
+        assert adjusted(connection) == right
+        assert reasons(connection, "IBM")["sample"].startswith(
+            f"It tells no more what was told before: the split of {days[-2]}."
+        )
+        load(connection, made(*halved, split, bar(days[-1], 44), at=4))
+        assert adjusted(connection) == right | {days[-1]: 44}
+        assert reasons(connection, "IBM") == {}
+        # The bar of the split alone may be dropped: what came after it is on the new basis still.
+        assert load(connection, made(*halved, bar(days[-1], 44), at=5)) == LoadCounts(unchanged=9, withdrawn=1)
 
     def test_changed_and_withdrawn_bars_are_one_restatement(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY), bar(TUESDAY), bar(WEDNESDAY)))

@@ -81,8 +81,11 @@ def compare(both: pl.DataFrame, rejected: Collection[str]) -> Compared:
         & (pl.min_horizontal(volumes) > 0),
         has_other_paid=(pl.col(f"dividend_amount{HELD}") > 0)
         & ((pl.col("dividend_amount") / pl.col(f"dividend_amount{HELD}") - 1).abs() > _REVISED),
-        lacks_split=(pl.col(f"split_coefficient{HELD}") != 1) & (pl.col("split_coefficient") == 1),
     )
+    # An answer that ends before a split was kept from before it; one that goes on may lack the split's bar.
+    ends_before = pl.col("lacks") & (pl.col("price_date") > both.filter(~is_lacking)["price_date"].max())
+    is_split_held = pl.col(f"split_coefficient{HELD}") != 1
+    final = final.with_columns(lacks_split=is_split_held & ((pl.col("split_coefficient") == 1) | ends_before))
     common = final.filter(~is_lacking)
     rebased = both.select(((factor / factor_held - 1).abs() > WITHIN).any()).item()
     return Compared(
@@ -119,7 +122,7 @@ def _faults(both: pl.DataFrame, final: pl.DataFrame, common: pl.DataFrame) -> It
         )
     if len(common) > _FEW and (why := _basis(both)):
         yield BASIS_REVISED, why
-    splits = common.filter("lacks_split")["price_date"].to_list()
+    splits = final.filter("lacks_split")["price_date"].to_list()
     dividends = len(common.filter("has_other_paid", pl.col("dividend_amount") == 0))
     if len(common) > _FEW and (splits or dividends > _FEW):
         lost = [f"the split of {day}" for day in splits] + [f"{dividends} dividends"] * (dividends > _FEW)
