@@ -34,6 +34,12 @@ def shared(new_database: Callable[[], AbstractContextManager[Warehouse]]) -> Ite
         yield own
 
 
+@pytest.fixture(scope="module")
+def readers(shared: Warehouse, postgres: EmbeddedPostgres) -> Warehouse:
+    """The same by the reader's own login, whose statements are run as they are."""
+    return Warehouse(postgres.url(Role.READER).rsplit("/", 1)[0] + "/" + str(shared).rpartition("/")[2])
+
+
 @pytest.mark.parametrize(
     ("statement", "rows"),
     [
@@ -141,10 +147,9 @@ def test_takes_nothing_but_reads(statement: str, shared: Warehouse) -> None:
     ],
 )
 def test_a_login_with_more_roles_reads_as_the_reader_does(
-    statement: str, columns: list[str], rows: list[tuple[object, ...]], shared: Warehouse, postgres: EmbeddedPostgres
+    statement: str, columns: list[str], rows: list[tuple[object, ...]], shared: Warehouse, readers: Warehouse
 ) -> None:
-    readers = postgres.url(Role.READER).rsplit("/", 1)[0] + "/" + str(shared).rpartition("/")[2]
-    for warehouse in (shared, Warehouse(readers)):
+    for warehouse in (shared, readers):
         assert read(warehouse, statement) == Rows(columns=columns, rows=rows)
 
 
@@ -184,15 +189,21 @@ def test_dates_that_python_does_not_have_are_text(shared: Warehouse) -> None:
     ]
 
 
-def test_rows_are_read_as_they_come(shared: Warehouse) -> None:
-    with stream(shared, "select n, repeat('x', 1000) from generate_series(1, 50000000) as n") as (columns, rows):
+@pytest.mark.parametrize("login", ["shared", "readers"])
+def test_rows_are_read_as_they_come(login: str, request: pytest.FixtureRequest) -> None:
+    warehouse: Warehouse = request.getfixturevalue(login)
+    before = resident()
+    with stream(warehouse, "select n, repeat('x', 1000) from generate_series(1, 50000000) as n") as (columns, rows):
         assert columns == ["n", "repeat"]
         assert [next(rows)[0] for _ in range(3)] == [1, 2, 3]
-        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         for _ in range(100_000):
             next(rows)
-        more = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") - resident
-    assert more < 50e6
+        assert resident() - before < 50e6
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_error_in_a_later_row_is_told(shared: Warehouse) -> None:
