@@ -153,6 +153,20 @@ def test_a_spin_off_that_is_not_told_is_taken_and_warned_of(coefficient: float, 
     assert (newest.refused, newest.rejects["rule"].to_list()) == ("", ["factor_discontinuity"])
 
 
+@pytest.mark.parametrize("split", [1.05, 1.1, 1.25])
+@pytest.mark.parametrize("price", [1.5, 4, 40])
+@pytest.mark.parametrize("move", [0.93, 1.08])
+def test_a_stock_dividend_is_no_spin_off_however_cheap_the_share_is(move: float, price: float, split: float) -> None:
+    """Adjusted closes with four decimals leave many ratios, and the market moves by as much in a week."""
+    prices = ("open", "high", "low", "close", "adjusted_close")
+    rows = weeks({WEEK: (0.0, split)}, adjustment="reinvest_ex_close")
+    cheap = rescaled(rows, range(len(rows)), price / 100, *prices)
+    moved = rescaled(cheap, range(WEEK, len(rows)), move, *prices).with_columns(pl.col("adjusted_close").round(4))
+    parsed = judged(moved, "reinvest_ex_close")
+    assert (parsed.refused, len(parsed.rejects), len(parsed.suspects)) == ("", 0, 0)
+    assert parsed.bars["split_coefficient"][WEEK] == pytest.approx(split, rel=1e-12)
+
+
 def test_a_part_from_before_a_dividend_is_no_spin_off() -> None:
     """Its adjusted closes lack what was taken from the others since: they are higher, whatever the prices did."""
     rows = weeks({25: (6.0, 1.0)}, adjustment="reinvest_ex_close")

@@ -20,6 +20,7 @@ adjusted closes leave one simple ratio for it and the prices moved by it; where 
 ratio is none that is simple. Daily answers tell it as a split; weekly ones don't, and would be held for as long as
 they have that week. So where the earlier adjusted closes are the lower ones, and the prices can have fallen by as much,
 its ratio is taken, too, and warned of. A part that was cached before a dividend or a split has the higher ones.
+Stock dividends of 5, 10 and 25 % have no simple ratios, but usual ones: a link that leaves one of these is a split's.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _RUN_AT_MOST = 5
 # About n x m ratios are as simple as n:m, so by chance an arbitrary link meets one within w with a probability of
 # about w x n x m / 2: the ratios that are taken for splits keep this at one in a hundred.
 _BY_CHANCE = 0.02
+# A spin-off of a fiftieth to a fifth of the price meets one of these within w with a probability of about 15 w. Each is
+# taken as if ten were as simple: for three spin-offs in a hundred at most; it costs the warning, and 0.2 %.
+_STOCK_DIVIDENDS = (Fraction(20, 21), Fraction(10, 11), Fraction(4, 5))
+_AS_SIMPLE = 10
 _MOVES_BESIDE = 3  # usual ones, by which the market may move in a spin-off's week
 _LEAST_SPIN_OFF = 0.02  # of the price; what is less looks like a dividend that is not told
 
@@ -172,16 +177,23 @@ def _recovered(link: dict[str, float]) -> float | None:
     if least <= 0:
         return None
     ratio = _simplest(least, most)
-    if (most / least - 1) * ratio.numerator * ratio.denominator > _BY_CHANCE:
+    terms, room = ratio.numerator * ratio.denominator, 1.0
+    if ratio in _STOCK_DIVIDENDS:  # the market moves as much within a week
+        terms, room = min(terms, _AS_SIMPLE), _room(link)
+    if (most / least - 1) * terms > _BY_CHANCE:
         return None
-    return float(1 / ratio) if _is_moved(link, float(ratio), 1.0) else None
+    return float(1 / ratio) if _is_moved(link, float(ratio), room) else None
 
 
 def _spin_off(link: dict[str, float]) -> float | None:
     """The split coefficient that a spin-off has in the link of a bar that doesn't tell it; None where it is none."""
     ratio = (link["at_least"] + link["at_most"]) / 2
-    room = math.exp(_MOVES_BESIDE * link["usual_move"])
-    return 1 / ratio if 0 < ratio <= 1 - _LEAST_SPIN_OFF and _is_moved(link, ratio, room) else None
+    return 1 / ratio if 0 < ratio <= 1 - _LEAST_SPIN_OFF and _is_moved(link, ratio, _room(link)) else None
+
+
+def _room(link: dict[str, float]) -> float:
+    """By how much the market may move beside an action, as a factor."""
+    return math.exp(_MOVES_BESIDE * link["usual_move"])
 
 
 def _is_moved(link: dict[str, float], ratio: float, room: float) -> bool:
