@@ -73,7 +73,7 @@ class SampleWarehouse:
         """
         with psycopg.connect(self.dsn) as connection:
             connection.execute(_COPY_BARS, {"symbols": list(symbols), "weeks": weeks, "since": since})
-            connection.execute(_COPY_ANSWERS, {"symbols": list(symbols), "weeks": weeks})
+            connection.execute(_COPY_ANSWERS, {"symbols": list(symbols), "weeks": weeks, "since": since})
 
 
 _COPY_BARS = """
@@ -85,10 +85,11 @@ from silver.price_bar cross join unnest(%(symbols)s::text[]) as name
 where symbol = 'GOOG' and interval = 'daily' and price_date >= %(since)s
 """
 _COPY_ANSWERS = """
-insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
+insert into ops.bronze_object
+    (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted, changed_from)
 select
     'copy/' || name, name, 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED',
-    timestamptz '2013-03-01 23:00Z' + 7 * %(weeks)s * interval '1 day', 'loaded', 1
+    timestamptz '2013-03-01 23:00Z' + 7 * %(weeks)s * interval '1 day', 'loaded', 1, %(since)s::date + 7 * %(weeks)s
 from unnest(%(symbols)s::text[]) as name
 """
 

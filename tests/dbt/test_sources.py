@@ -20,10 +20,11 @@ where symbol = 'IBM' and interval = 'daily' and source = 'sample' and price_date
 insert into silver.restatement
     (symbol, interval, source, observed_at, bars_changed, first_date, last_date, largest_factor, bronze_key)
 values ('IBM', 'daily', 'tiingo', '2013-03-01 23:00Z', 3, '2013-02-07', '2013-02-11', 0.9, 'series/tiingo');
-insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted)
+insert into ops.bronze_object
+    (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_inserted, changed_from)
 values
-    ('tiingo/IBM', 'IBM', 'daily', 'tiingo', 'DAILY_PRICES', '2013-03-01 23:00Z', 'loaded', 16),
-    ('tiingo/ALONE', 'ALONE', 'daily', 'tiingo', 'DAILY_PRICES', '2013-03-01 23:00Z', 'loaded', 16);
+    ('tiingo/IBM', 'IBM', 'daily', 'tiingo', 'DAILY_PRICES', '2013-03-01 23:00Z', 'loaded', 16, '2013-02-07'),
+    ('tiingo/ALONE', 'ALONE', 'daily', 'tiingo', 'DAILY_PRICES', '2013-03-01 23:00Z', 'loaded', 16, '2013-02-07');
 """
 
 

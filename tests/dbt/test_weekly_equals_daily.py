@@ -155,8 +155,8 @@ def test_where_daily_bars_end_gold_goes_on_with_weekly_ones(both: Any) -> None:
             where bar.symbol = 'AAPL' and bar.interval = 'daily'
                 and last.symbol = 'AAPL' and last.interval = 'daily' and last.price_date = '2012-10-31';
             insert into ops.bronze_object
-                (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_withdrawn)
-            values ('ended', 'AAPL', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-02Z', 'loaded', 1);
+                (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_withdrawn, changed_from)
+            values ('ended', 'AAPL', 'daily', 'sample', 'DAILY', '2013-03-02Z', 'loaded', 1, '2000-03-01');
             """
         )
     built = both.dbt("build").items()
@@ -190,8 +190,8 @@ def test_gold_judges_weekly_factors_too(both: Any) -> None:
             update silver.price_bar set adjusted_close = adjusted_close + 0.01
             where symbol = 'MSFT' and interval = 'weekly' and price_date = '2013-03-01';
             insert into ops.bronze_object
-                (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated)
-            values ('torn', 'MSFT', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-02Z', 'loaded', 1);
+                (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated, changed_from)
+            values ('torn', 'MSFT', 'weekly', 'sample', 'WEEKLY', '2013-03-02Z', 'loaded', 1, '2013-03-01');
             """
         )
     both.dbt("run", "--select", "series_source", "fact_adjusted_prices")

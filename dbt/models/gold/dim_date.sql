@@ -1,11 +1,21 @@
 with
 
+-- Of each series the first and the last bar by the table's key: all of silver isn't read.
 bars as (
 
     select
-        min(price_date) as first_date,
-        max(price_date) as last_date
-    from {{ source('silver', 'price_bar') }}
+        {%- for edge in ['first', 'last'] %}
+        {{ 'min' if edge == 'first' else 'max' }}({{ edge }}_bars.price_date) as {{ edge }}_date{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ ref('series_source') }} as series
+    {%- for edge in ['first', 'last'] %}
+    cross join lateral (
+        select bars.price_date from {{ source('silver', 'price_bar') }} as bars
+        where bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
+        order by bars.price_date {{ 'desc' if edge == 'last' }}
+        limit 1
+    ) as {{ edge }}_bars
+    {%- endfor %}
 
 ),
 

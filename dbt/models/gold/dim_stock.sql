@@ -9,7 +9,11 @@ universe as (
 
 symbols as (
 
-    select symbol from {{ source('silver', 'price_bar') }}
+    -- Of every load that brought bars: there are fewer of them than bars. A series of which gold takes bars is in it.
+    select symbol from {{ source('ops', 'bronze_object') }}
+    where bars_inserted > 0
+    union
+    select symbol from {{ ref('series_source') }}
     union
     select symbol from universe
 

@@ -1,49 +1,44 @@
 {#-
-    Incremental by whole series: one new action restates every adjusted close before it, so a series of which any
-    bar changed, or which is taken from another source now, is computed again from its first bar, and the others are
-    left alone. The watermark is in the table itself, whichever build that is of.
+    Incremental by bars: of a series that only grew, the new bars alone are computed, from as many before them as the
+    windows need; of a restated one, those from the first restated bar on. A split changes the closes of all bars before
+    it, and a dividend the adjusted ones: there it is the whole series. (Which from when: fact_adjusted_prices_replaced.)
+
+    An incremental build gives to the bit what a full refresh does: sums are of numeric, which is exact in any order, and
+    what reaches back to the first bar (its number, the highest close) goes on from the bar before.
 -#}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['symbol', 'interval'],
         on_schema_change='fail',
-        pre_hook="set local work_mem = '128MB'",
-        post_hook="{{ delete_vanished_series() }}"
+        series=['symbol', 'interval'],
+        ordered_by='price_date',
+        pre_hook="set local work_mem = '128MB'"
     )
 }}
 
 with
 
-{% if is_incremental() -%}
-built as (
-
-    select symbol, interval, max(silver_load_id) as silver_load_id, max(source_key) as source_key
-    from {{ this }}
-    group by symbol, interval
-
-),
-
-{% endif -%}
--- A symbol that came after dim_stock was built waits for the next build.
 series as (
 
+    {% if is_incremental() -%}
+    select *
+    from {{ part_of(this, 'replaced') }}
+    where source is not null
+    {%- else -%}
+    -- A symbol that came after dim_stock was built waits for the next build.
     select
         sources.symbol,
         sources.interval,
         sources.source,
         sources.source_key,
         sources.silver_load_id,
-        stocks.stock_key
+        stocks.stock_key,
+        date '-infinity' as since,
+        date '-infinity' as read_from,
+        0 as bars_before,
+        null::double precision as highest_before
     from {{ ref('series_source') }} as sources
     inner join {{ ref('dim_stock') }} as stocks on sources.symbol = stocks.symbol
-    {%- if is_incremental() %}
-    left join built on sources.symbol = built.symbol and sources.interval = built.interval
-    where
-        built.silver_load_id is null
-        or built.silver_load_id < sources.silver_load_id
-        or built.source_key <> sources.source_key
     {%- endif %}
 
 ),
@@ -54,6 +49,9 @@ bars as not materialized (
         series.stock_key,
         series.silver_load_id,
         series.source_key,
+        series.bars_before,
+        series.highest_before,
+        bars.price_date >= series.since as is_new,
         bars.symbol,
         bars.interval,
         bars.price_date,
@@ -65,8 +63,11 @@ bars as not materialized (
         bars.volume,
         bars.dividend_amount,
         bars.split_coefficient,
-        -- A product is the sum of logarithms; ln(1) is 0 exactly. A split that isn't positive is the tests' to report.
-        case when bars.split_coefficient > 0 then ln(bars.split_coefficient) else 0 end as log_split,
+        -- A product is the sum of logarithms. A split that isn't positive is the tests' to report.
+        case
+            when bars.split_coefficient <> 1 and bars.split_coefficient > 0 then ln(bars.split_coefficient::numeric)
+            else 0
+        end as log_split,
         -- Counted from a Monday: a weekly bar is its week's, whichever day its last session was.
         case
             when bars.interval = 'weekly' then date_trunc('week', bars.price_date)::date else bars.price_date
@@ -74,7 +75,11 @@ bars as not materialized (
     from {{ source('silver', 'price_bar') }} as bars
     inner join series
         on bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
-    where bars.is_final
+    where
+        bars.is_final
+        {%- if is_incremental() %}
+        and bars.price_date >= series.read_from
+        {%- endif %}
 
 ),
 
@@ -86,10 +91,12 @@ bars as not materialized (
     select
         *,
         day / {{ days }} as block,
-        max(adjusted_close) over so_far as highest_adjusted_close,
+        bars_before + count(*) filter (where is_new) over so_far as bar_number,
+        greatest(highest_before, max(adjusted_close) filter (where is_new) over so_far) as highest_adjusted_close,
         adjusted_close / nullif(lag(adjusted_close) over sessions, 0) as growth,
         lag(close) over sessions as close_before,
-        exp(sum(log_split) over (partition by symbol) - sum(log_split) over so_far) as later_splits
+        exp((sum(log_split) over (partition by symbol) - sum(log_split) over so_far)::double precision)
+            as later_splits
     from bars
     where interval = '{{ interval }}'
     window
@@ -175,6 +182,7 @@ metrics as (
         symbol,
         interval,
         price_date,
+        bar_number,
         open,
         high,
         low,
@@ -201,6 +209,7 @@ metrics as (
         low_before,
         highest_adjusted_close
     from {{ interval }}_windows
+    where is_new
     {{ 'union all' if not loop.last }}
     {% endfor %}
 )
@@ -233,5 +242,7 @@ select
     greatest(head_high, case when block_before < block then high_before end) as high_52w,
     least(head_low, case when block_before < block then low_before end) as low_52w,
     adjusted_close / nullif(highest_adjusted_close, 0) - 1 as drawdown,
+    highest_adjusted_close,
+    bar_number::integer as bar_number,
     silver_load_id
 from metrics

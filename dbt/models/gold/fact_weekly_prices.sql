@@ -1,3 +1,14 @@
+{#- Incremental by weeks: those of a symbol from the first one on of which a bar was computed anew. -#}
+{{
+    config(
+        materialized='incremental',
+        on_schema_change='fail',
+        series=['symbol'],
+        ordered_by='week_ending',
+        indexes=[{'columns': ['symbol', 'week_ending']}]
+    )
+}}
+
 with
 
 prices as (
@@ -15,7 +26,11 @@ prices as (
         prices.volume,
         prices.split_coefficient,
         date_trunc('week', prices.price_date)::date as monday
+    {% if is_incremental() -%}
+    from {{ prices_of(part_of(this, 'replaced')) }} as prices
+    {%- else -%}
     from {{ ref('fact_adjusted_prices') }} as prices
+    {%- endif %}
 
 ),
 
@@ -139,3 +154,10 @@ select
     sessions,
     interval as from_interval
 from weeks
+{% if is_incremental() -%}
+where exists (
+    select 1
+    from {{ part_of(this, 'replaced') }} as replaced
+    where replaced.symbol = weeks.symbol and replaced.since <= weeks.monday + 4
+)
+{%- endif %}

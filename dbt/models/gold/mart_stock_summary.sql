@@ -7,33 +7,45 @@ stocks as (
 
 ),
 
--- Read for each symbol by the table's key: materialized, it would have none.
-prices as not materialized (
+-- The first and the last bar of each series, by the table's key.
+ends as (
 
-    select * from {{ ref('fact_adjusted_prices') }}
+    select newest.*, earliest.price_date as first_date
+    from {{ ref('series_source') }} as sources
+    cross join lateral (
+        select * from {{ ref('fact_adjusted_prices') }} as prices
+        where prices.symbol = sources.symbol and prices.interval = sources.interval
+        order by prices.price_date desc
+        limit 1
+    ) as newest
+    cross join lateral (
+        select prices.price_date from {{ ref('fact_adjusted_prices') }} as prices
+        where prices.symbol = sources.symbol and prices.interval = sources.interval
+        order by prices.price_date
+        limit 1
+    ) as earliest
 
 ),
 
 -- One series a symbol: the daily one (which sorts before the weekly one), unless the weekly one reaches a later week.
 series as (
 
-    select distinct on (symbol)
-        symbol,
-        interval,
-        count(*) as bars,
-        min(price_date) as first_date,
-        max(price_date) as last_date
-    from prices
-    group by symbol, interval
-    order by symbol, date_trunc('week', max(price_date)) desc, interval
+    select distinct on (symbol) *
+    from ends
+    order by symbol, date_trunc('week', price_date) desc, interval
 
 ),
 
 latest_weeks as (
 
-    select distinct on (symbol) symbol, week_ending, weekly_return, from_interval
-    from {{ ref('fact_weekly_prices') }}
-    order by symbol, price_date desc
+    select series.symbol, newest.week_ending, newest.weekly_return, newest.from_interval
+    from series
+    cross join lateral (
+        select * from {{ ref('fact_weekly_prices') }} as weeks
+        where weeks.symbol = series.symbol
+        order by weeks.week_ending desc
+        limit 1
+    ) as newest
 
 ),
 
@@ -96,26 +108,24 @@ latest as (
     select
         stocks.*,
         series.interval,
-        series.bars,
+        series.bar_number as bars,
         series.first_date,
-        series.last_date,
+        series.price_date as last_date,
         clocks.source_name,
         clocks.observed_at,
-        prices.close,
-        prices.adjusted_close,
-        prices.split_adjusted_close,
-        prices.simple_return,
-        prices.return_zscore,
-        prices.volatility_52w,
-        prices.high_52w,
-        prices.low_52w,
-        prices.drawdown,
-        prices.volume
+        series.close,
+        series.adjusted_close,
+        series.split_adjusted_close,
+        series.simple_return,
+        series.return_zscore,
+        series.volatility_52w,
+        series.high_52w,
+        series.low_52w,
+        series.drawdown,
+        series.volume
     from series
     inner join stocks on series.symbol = stocks.symbol
-    inner join prices
-        on series.symbol = prices.symbol and series.interval = prices.interval and series.last_date = prices.price_date
-    inner join {{ ref('dim_source') }} as sources on prices.source_key = sources.source_key
+    inner join {{ ref('dim_source') }} as sources on series.source_key = sources.source_key
     left join clocks on sources.source_name = clocks.source_name
 
 ),
@@ -158,7 +168,7 @@ select
     latest.industry,
     latest.source_name,
     latest.interval,
-    latest.bars,
+    latest.bars::bigint as bars,
     expected.bars as expected_bars,
     latest.first_date,
     latest.last_date,
@@ -192,7 +202,7 @@ select
         select recent.adjusted_close
         from (
             select prices.adjusted_close, prices.price_date
-            from prices
+            from {{ ref('fact_adjusted_prices') }} as prices
             where prices.symbol = latest.symbol and prices.interval = latest.interval
             order by prices.price_date desc
             limit 30

@@ -4,5 +4,5 @@
     A row: a bar, with its action.
 -#}
 select symbol, interval, price_date, dividend_amount, split_coefficient
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where dividend_amount < 0 or split_coefficient <= 0

@@ -50,7 +50,7 @@ neighbours as (
             when 'daily' then sessions.session_number - lag(sessions.session_number) over series
             else sessions.week_number - lag(sessions.week_number) over series
         end as steps
-    from {{ ref('fact_adjusted_prices') }} as prices
+    from {{ changed_prices(before=1) }} as prices
     inner join {{ ref('dim_stock') }} as stocks on prices.stock_key = stocks.stock_key
     inner join {{ ref('dim_source') }} as sources on prices.source_key = sources.source_key
     inner join {{ ref('exchange_sessions') }} as sessions

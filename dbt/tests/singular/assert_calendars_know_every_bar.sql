@@ -13,7 +13,7 @@ select
     count(*) as bars,
     min(prices.price_date) as first_date,
     max(prices.price_date) as last_date
-from {{ ref('fact_adjusted_prices') }} as prices
+from {{ changed(ref('fact_adjusted_prices')) }} as prices
 inner join {{ ref('dim_stock') }} as stocks on prices.stock_key = stocks.stock_key
 left join {{ ref('exchange_calendar') }} as known
     on stocks.calendar = known.calendar and prices.price_date between known.known_from and known.known_to

@@ -13,5 +13,5 @@ from {{ ref('exchange_calendar') }} as known
 inner join {{ ref('dim_stock') }} as stocks on known.calendar = stocks.calendar
 where
     known.known_to < current_date + interval '1 year'
-    and stocks.stock_key in (select prices.stock_key from {{ ref('fact_adjusted_prices') }} as prices)
+    and stocks.symbol in (select sources.symbol from {{ ref('series_source') }} as sources)
 group by known.calendar, known.known_to

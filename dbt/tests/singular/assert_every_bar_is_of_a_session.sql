@@ -4,7 +4,7 @@
     A row: a bar, with the calendar that doesn't know the day.
 -#}
 select prices.symbol, prices.interval, prices.price_date, stocks.calendar
-from {{ ref('fact_adjusted_prices') }} as prices
+from {{ changed(ref('fact_adjusted_prices')) }} as prices
 inner join {{ ref('dim_stock') }} as stocks on prices.stock_key = stocks.stock_key
 left join {{ ref('exchange_sessions') }} as sessions
     on stocks.calendar = sessions.calendar and prices.price_date = sessions.session_date

@@ -1,60 +1,60 @@
 {#-
     Detects: a series in gold that has more or fewer bars than silver has final ones of the source that it is taken
     from; a series that is taken from none has none.
-    Why: the incremental model replaces whole series; this is the proof that none was left out or kept.
+    Why: an incremental build takes bars out and puts others in; this is the proof that none was left out or kept. It
+    counts those of the changed series, from the first day that changed on; on a full refresh, all.
     A row: a series, with both counts. A series that was loaded again after the model had read it is left to the next
     build.
 -#}
+{%- set prices = ref('fact_adjusted_prices') %}
 with
 
-loads as (
+series as (
 
-    select symbol, interval, source, max(load_id) as silver_load_id
-    from {{ source('ops', 'bronze_object') }}
-    where bars_changed > 0
-    group by symbol, interval, source
-
-),
-
-final_bars as (
-
-    select symbol, interval, source, count(*) as silver_bars
-    from {{ source('silver', 'price_bar') }}
-    where is_final
-    group by symbol, interval, source
+    {% if has_changes(prices) -%}
+    select symbol, interval, source, since, silver_load_id
+    from {{ part_of(prices, 'replaced') }}
+    {%- else -%}
+    select sources.symbol, sources.interval, sources.source, date '-infinity' as since, sources.silver_load_id
+    from {{ ref('series_source') }} as sources
+    inner join {{ ref('dim_stock') }} as stocks on sources.symbol = stocks.symbol
+    {%- endif %}
 
 ),
 
-facts as (
+loaded_again as (
 
-    select symbol, interval, count(*) as gold_bars, max(silver_load_id) as silver_load_id
-    from {{ ref('fact_adjusted_prices') }}
-    group by symbol, interval
+    select series.symbol, series.interval
+    from series
+    inner join {{ source('ops', 'bronze_object') }} as loads
+        on
+            series.symbol = loads.symbol
+            and series.interval = loads.interval
+            and series.source = loads.source
+            and series.silver_load_id < loads.load_id
+    where loads.changed_from is not null
 
 ),
 
-build as (
+bars as (
 
-    select max(silver_load_id) as silver_load_id from facts
+    select series.symbol, series.interval, 1 as in_silver, 0 as in_gold
+    from series
+    inner join {{ source('silver', 'price_bar') }} as bars
+        on
+            series.symbol = bars.symbol
+            and series.interval = bars.interval
+            and series.source = bars.source
+            and series.since <= bars.price_date
+    where bars.is_final
+    union all
+    select symbol, interval, 0 as in_silver, 1 as in_gold
+    from {{ changed(prices) }}
 
 )
 
-select final_bars.symbol, final_bars.interval, final_bars.silver_bars, coalesce(facts.gold_bars, 0) as gold_bars
-from final_bars
-inner join {{ ref('dim_stock') }} as stocks on final_bars.symbol = stocks.symbol
-left join {{ ref('series_source') }} as sources
-    on final_bars.symbol = sources.symbol and final_bars.interval = sources.interval
-left join loads
-    on
-        final_bars.symbol = loads.symbol
-        and final_bars.interval = loads.interval
-        and final_bars.source = loads.source
-left join facts on final_bars.symbol = facts.symbol and final_bars.interval = facts.interval
-cross join build
-where
-    (sources.source is null or sources.source = final_bars.source)
-    and final_bars.silver_bars is distinct from facts.gold_bars
-    and (
-        loads.silver_load_id is null
-        or loads.silver_load_id <= coalesce(facts.silver_load_id, build.silver_load_id, loads.silver_load_id)
-    )
+select symbol, interval, sum(in_silver) as silver_bars, sum(in_gold) as gold_bars
+from bars
+where (symbol, interval) not in (select loaded_again.symbol, loaded_again.interval from loaded_again)
+group by symbol, interval
+having sum(in_silver) <> sum(in_gold)

@@ -6,7 +6,7 @@
 {{ config(severity='warn') }}
 
 select symbol, interval, price_date, close, simple_return, return_zscore
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where
     (abs(simple_return) > 0.25 or abs(return_zscore) > 6)
     and dividend_amount = 0

@@ -14,7 +14,7 @@ changes as (
         price_date,
         close,
         lag(close) over (partition by symbol order by price_date) as previous_close
-    from {{ ref('fact_adjusted_prices') }}
+    from {{ changed_prices(before=4) }}
     where interval = 'daily'
 
 ),

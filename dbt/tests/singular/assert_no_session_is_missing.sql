@@ -25,7 +25,7 @@ neighbours as (
         lag(prices.price_date) over series as previous_date,
         sessions.session_number - lag(sessions.session_number) over series as sessions_between,
         sessions.week_number - lag(sessions.week_number) over series as weeks_between
-    from {{ ref('fact_adjusted_prices') }} as prices
+    from {{ changed_prices(before=1) }} as prices
     inner join {{ ref('dim_stock') }} as stocks on prices.stock_key = stocks.stock_key
     inner join sessions
         on stocks.calendar = sessions.calendar and prices.price_date = sessions.session_date

@@ -20,7 +20,7 @@ moves as (
         split_coefficient,
         (close + dividend_amount)
         / nullif(lag(close) over (partition by symbol, interval order by price_date), 0) as ratio
-    from {{ ref('fact_adjusted_prices') }}
+    from {{ changed_prices(before=1) }}
 
 ),
 

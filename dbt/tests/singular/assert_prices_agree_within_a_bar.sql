@@ -4,7 +4,7 @@
     A row: a bar, with its prices. The tolerance of 1e-6 is for rounding.
 -#}
 select symbol, interval, price_date, open, high, low, close
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where
     high < low
     or least(open, close) < low * (1 - 1e-6)

@@ -4,7 +4,7 @@
     A row: a bar, with its prices.
 -#}
 select symbol, interval, price_date, open, high, low, close, adjusted_close
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where
     least(open, high, low, close, adjusted_close) <= 0
     -- PostgreSQL sorts NaN after infinity.

@@ -4,5 +4,5 @@
     A row: a bar.
 -#}
 select symbol, interval, price_date, volume
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where volume < 0

@@ -6,5 +6,5 @@
 {{ config(severity='warn') }}
 
 select symbol, interval, price_date, close, volume
-from {{ ref('fact_adjusted_prices') }}
+from {{ changed(ref('fact_adjusted_prices')) }}
 where volume = 0

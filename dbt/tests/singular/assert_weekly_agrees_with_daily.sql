@@ -9,10 +9,28 @@
 
 with
 
+-- Of a symbol of which any bar changed, both series from that bar's week on.
+prices as (
+
+    {% if has_changes(ref('fact_adjusted_prices')) -%}
+    {% set changed_symbols -%}
+        (
+            select symbol, date_trunc('week', min(since))::date as read_from
+            from {{ part_of(ref('fact_adjusted_prices'), 'replaced') }}
+            group by symbol
+        )
+    {%- endset -%}
+    select * from {{ prices_of(changed_symbols) }}
+    {%- else -%}
+    select * from {{ ref('fact_adjusted_prices') }}
+    {%- endif %}
+
+),
+
 weekly as (
 
     select symbol, price_date, close, volume
-    from {{ ref('fact_adjusted_prices') }}
+    from prices
     where interval = 'weekly'
 
 ),
@@ -25,7 +43,7 @@ daily as (
         close,
         sum(volume) over (partition by symbol, date_trunc('week', price_date) order by price_date) as volume,
         count(*) over (partition by symbol, date_trunc('week', price_date) order by price_date) as sessions
-    from {{ ref('fact_adjusted_prices') }}
+    from prices
     where interval = 'daily'
 
 )

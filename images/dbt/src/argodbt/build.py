@@ -93,7 +93,7 @@ def build(
         selection = prepare(graph, asked, hooks=hooks, dbt=dbt, state=state, if_due=if_due)
         if not selection.nodes:
             return []
-        part = run_task(manifest, selection.nodes, dbt=dbt, results=results, options=asked.options)
+        part = run_task(manifest, selection.nodes, dbt=dbt, results=results, options=selection.asked.options)
         outcome = finish(manifest, selection, [part], hooks=hooks, results=results)
         facts.update(outcome.counts)
         if outcome.error:
@@ -124,7 +124,9 @@ def prepare(
     nodes = every if asked.is_whole else every & _listed(asked, state, dbt)
     if not nodes:
         return empty
-    selection = replace(empty, nodes=tuple(sorted(nodes)))
+    if asked.has_all_changes and not asked.full_refresh and hooks.starts_over():
+        asked = replace(asked, full_refresh=True)
+    selection = replace(empty, nodes=tuple(sorted(nodes)), asked=asked)
     return replace(selection, ticket=hooks.begin(selection, _leftover(state, every) if asked.continues else None))
 
 

@@ -44,6 +44,13 @@ class Hooks:
         """Whether there is anything to build, where no more is asked for than `--if-due`."""
         return True
 
+    def starts_over(self) -> bool:
+        """Whether incremental models must be built from nothing, as another state of the project made what is there.
+
+        Asked where the whole project is built, or all that changed of it (`state:`).
+        """
+        return False
+
     def variables(self, *, published: bool = False) -> Mapping[str, str]:  # noqa: ARG002
         """What is set in dbt's environment.
 

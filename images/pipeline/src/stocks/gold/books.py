@@ -1,12 +1,11 @@
 """The books around a build of gold: begin, judge, publish; hooks of argodbt.
 
-dbt builds and tests in the schema gold_next. When every test of severity error has passed, the two schemas swap names
-in one transaction: readers see the old gold or the new one, whole, and never one whose tests failed. gold_next then
-holds the build before; its incremental models catch up from their own newest rows.
+dbt builds and tests in the schema gold_next. When every test of severity error has passed, that becomes gold in one
+transaction (stocks.gold.publication): readers see the old gold or the new one, whole, and never one whose tests failed.
 
 A build of a selection needs the rest of the star schema around it. Where the selection asks for what the last run left
-undone (`result:`, `state:`), it goes on in gold_next if that run was not published; else gold_next first becomes a copy
-of gold.
+undone (`result:`, `state:`), it goes on in gold_next if that run was not published; else views of gold stand there for
+the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
 
 from argodbt import errors as dbt_errors
 from argodbt.hooks import Hooks
@@ -27,6 +25,7 @@ from argodbt.results import NodeResult
 from argodbt.selection import Leftover, Selection, Ticket
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
 from stocks.gold.environment import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
+from stocks.gold.publication import clear, publish, stand_in
 from stocks.providers import in_words
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
@@ -44,10 +43,10 @@ _STEPS = {"prepare": "prepare", "finish": "gold"}
 _BUILD, _BASE = "build", "base"
 """In the ticket: the build's number, and that of the one from which the nodes come that were not selected."""
 
-_PUBLISH = """
-alter schema gold rename to gold_before;
-alter schema gold_next rename to gold;
-alter schema gold_before rename to gold_next;
+_PARTIAL = "partial"
+"""In the ticket: whether the rest of gold may be left behind by what the build changes."""
+
+_GRANTS = """
 grant usage on schema gold, snapshots to stocks_reader;
 grant select on all tables in schema gold, snapshots to stocks_reader;
 """
@@ -62,15 +61,6 @@ _SCHEMAS = """
 create schema if not exists gold;
 create schema if not exists gold_next;
 create schema if not exists snapshots;
-"""
-_FOREIGN_VIEWS = """
-select distinct format('%%I.%%I', home.nspname, view.relname), pg_get_viewdef(view.oid)
-from pg_depend
-join pg_rewrite on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
-join pg_class as view on ev_class = view.oid
-join pg_namespace as home on view.relnamespace = home.oid
-join pg_class as seen on refclassid = 'pg_class'::regclass and refobjid = seen.oid
-where seen.relnamespace = %s::regnamespace and home.nspname not in ('gold', 'gold_next')
 """
 
 
@@ -129,6 +119,11 @@ class Books(Hooks):
         """Whether the published gold lacks anything."""
         return is_gold_due(self._warehouse)
 
+    def starts_over(self) -> bool:
+        """Whether the published gold was made by another project, or is behind itself."""
+        last = _last_build(self._connection, published=True)
+        return last is not None and last.fingerprint != fingerprint()
+
     def variables(self, *, published: bool = False) -> Mapping[str, str]:
         """What dbt/profiles.yml reads."""
         return environment(self._warehouse, schema=PUBLISHED_SCHEMA if published else BUILD_SCHEMA)
@@ -139,17 +134,14 @@ class Books(Hooks):
         base = None if asked.is_whole else _base(connection, selection, left)
         with connection.transaction():
             connection.execute(_SCHEMAS)  # somebody may have dropped one
-            if views := [name for name, *_ in connection.execute(_FOREIGN_VIEWS, [BUILD_SCHEMA])]:
-                raise ConfigError(
-                    f"A build would drop what reads {BUILD_SCHEMA}: {', '.join(views)}.",
-                    hint="Let it read gold, which it then follows from build to build; or drop it.",
-                )
+            if base is None or base.is_published:
+                clear(connection)
             if base is None:
                 # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
                 # lower number shows up after this one was written down as seen.
                 connection.execute("lock table ops.bronze_object in share mode")
             elif base.is_published:
-                _copy_published(connection)
+                stand_in(connection, {node.split(".")[2] for node in selection.nodes})
             write_sources(connection, load_settings().sources)
             row = connection.execute(
                 """
@@ -166,7 +158,9 @@ class Books(Hooks):
             ).fetchone()
         assert row is not None
         self._begun = int(row[0])
-        return {_BUILD: self._begun, _BASE: base.build_id if base else None}
+        goes_on = left is not None and base is not None and not base.is_published
+        is_partial = bool(left.ticket.get(_PARTIAL)) if left and goes_on else base is not None
+        return {_BUILD: self._begun, _BASE: base.build_id if base else None, _PARTIAL: is_partial}
 
     def check(self, ticket: Ticket) -> None:
         """Two builds in gold_next would mix their rows.
@@ -216,7 +210,7 @@ class Books(Hooks):
         return {result.unique_id: self._failing_rows(result) for result in broken}
 
     def publish(self, ticket: Ticket) -> None:
-        """Makes a build gold. A second call changes nothing: the schemas would swap back."""
+        """Makes a build gold. A second call changes nothing."""
         with self._connection.transaction():
             # What tests found that a build of a selection did not run again holds for the rows that were taken over.
             self._connection.execute(
@@ -231,30 +225,19 @@ class Books(Hooks):
             made = self._connection.execute(
                 """
                 update ops.gold_build set finished_at = now(), published_at = now(), message = null
-                where build_id = %s and published_at is null
+                where build_id = %s and published_at is null returning full_refresh
                 """,
                 [ticket[_BUILD]],
-            )
-            if made.rowcount:
-                followers = self._connection.execute(_FOREIGN_VIEWS, [PUBLISHED_SCHEMA]).fetchall()
-                self._connection.execute(_PUBLISH)
-                self._connection.execute(_NOTE_RELATIONS, [ticket[_BUILD]])
-                self._follow(followers)
-
-    def _follow(self, views: Sequence[tuple[str, str]]) -> None:
-        """Points other people's views to the new gold: PostgreSQL knows tables by number, and swaps names alone.
-
-        Raises:
-            ConfigError: One can't follow, such as a materialized one; the next build would drop it with its tables.
-        """
-        for name, text in views:
-            try:
-                self._connection.execute(f"create or replace view {name} as {text}".encode())
-            except psycopg.ProgrammingError as error:
-                raise ConfigError(
-                    f"Gold is not published: {name} reads it, and can't follow: {error.diag.message_primary or error}.",
-                    hint="Drop it, and build again.",
-                ) from error
+            ).fetchone()
+            if made is None:
+                return
+            if publish(self._connection, anew=made[0]) and ticket.get(_PARTIAL):
+                # What follows the bars, and was not selected, has not seen these: the next whole build starts over.
+                self._connection.execute(
+                    "update ops.gold_build set fingerprint = '' where build_id = %s", [ticket[_BUILD]]
+                )
+            self._connection.execute(_GRANTS)
+            self._connection.execute(_NOTE_RELATIONS, [ticket[_BUILD]])
 
     @property
     def _connection(self) -> Connection:
@@ -378,31 +361,3 @@ def _base(connection: Connection, selection: Selection, left: Leftover | None) -
             hint="Select them too: 1+result:fail+ 1+result:error+ result:skipped+",
         )
     return last
-
-
-def _copy_published(connection: Connection) -> None:
-    """Makes gold_next a copy of gold: its tables with rows and indexes, and views on these."""
-    relations = connection.execute(
-        """
-        select nspname, relname, relkind, pg_class.oid
-        from pg_class join pg_namespace on relnamespace = pg_namespace.oid
-        where nspname in ('gold', 'gold_next') and relkind in ('r', 'v') order by pg_class.oid
-        """
-    ).fetchall()
-    for schema, name, kind, _ in relations:
-        if schema == BUILD_SCHEMA:
-            dropped = "drop table if exists {} cascade" if kind == "r" else "drop view if exists {} cascade"
-            connection.execute(sql.SQL(dropped).format(sql.Identifier(schema, name)))
-    for schema, name, kind, oid in relations:
-        if schema == "gold" and kind == "r":
-            ours, theirs = sql.Identifier(BUILD_SCHEMA, name), sql.Identifier("gold", name)
-            connection.execute(sql.SQL("create table {} (like {} including all)").format(ours, theirs))
-            connection.execute(sql.SQL("insert into {} select * from {}").format(ours, theirs))
-            connection.execute(sql.SQL("analyze {}").format(ours))
-        elif schema == "gold":
-            # PostgreSQL leaves the search path's schema out of what it prints: the text fits either schema.
-            connection.execute("set local search_path = gold")
-            (text,) = connection.execute("select pg_get_viewdef(%s::oid)", [oid]).fetchone() or ("",)
-            connection.execute("set local search_path = gold_next")
-            connection.execute(sql.SQL("create view {} as {}").format(sql.Identifier(name), sql.SQL(text)))
-    connection.execute("set local search_path to default")
