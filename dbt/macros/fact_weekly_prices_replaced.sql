@@ -33,12 +33,9 @@
         ) as {{ edge }} on true
         {%- endfor %}
         {%- for interval in ['daily', 'weekly'] %}
-        left join lateral (
-            select prices.price_date from {{ prices }} as prices
-            where prices.symbol = moved.symbol and prices.interval = '{{ interval }}'
-            order by prices.price_date desc
-            limit 1
-        ) as {{ interval }} on true
+        left join lateral
+            {{ newest_of(prices, {'symbol': 'moved.symbol', 'interval': "'" ~ interval ~ "'"}, 'price_date') }}
+            as {{ interval }} on true
         {%- endfor %}
 
     )
@@ -52,14 +49,9 @@
         end as read_from
     from ends
     {%- for interval in ['daily', 'weekly'] %}
-    left join lateral (
-        select prices.price_date from {{ prices }} as prices
-        where
-            prices.symbol = ends.symbol
-            and prices.interval = '{{ interval }}'
-            and prices.price_date < ends.since
-        order by prices.price_date desc
-        limit 1
-    ) as {{ interval }} on true
+    left join lateral
+        {{ newest_of(
+            prices, {'symbol': 'ends.symbol', 'interval': "'" ~ interval ~ "'"}, 'price_date', before='ends.since'
+        ) }} as {{ interval }} on true
     {%- endfor %}
 {% endmacro %}

@@ -1,3 +1,4 @@
+{%- set prices, weeks = ref('fact_adjusted_prices'), ref('fact_weekly_prices') -%}
 with
 
 stocks as (
@@ -7,23 +8,14 @@ stocks as (
 
 ),
 
--- The first and the last bar of each series, by the table's key.
+-- The first and the last bar of each series.
 ends as (
 
     select newest.*, earliest.price_date as first_date
     from {{ ref('series_source') }} as sources
-    cross join lateral (
-        select * from {{ ref('fact_adjusted_prices') }} as prices
-        where prices.symbol = sources.symbol and prices.interval = sources.interval
-        order by prices.price_date desc
-        limit 1
-    ) as newest
-    cross join lateral (
-        select prices.price_date from {{ ref('fact_adjusted_prices') }} as prices
-        where prices.symbol = sources.symbol and prices.interval = sources.interval
-        order by prices.price_date
-        limit 1
-    ) as earliest
+    {% set series = {'symbol': 'sources.symbol', 'interval': 'sources.interval'} -%}
+    cross join lateral {{ newest_of(prices, series, 'price_date') }} as newest
+    cross join lateral {{ newest_of(prices, series, 'price_date', direction='asc') }} as earliest
 
 ),
 
@@ -40,12 +32,7 @@ latest_weeks as (
 
     select series.symbol, newest.week_ending, newest.weekly_return, newest.from_interval
     from series
-    cross join lateral (
-        select * from {{ ref('fact_weekly_prices') }} as weeks
-        where weeks.symbol = series.symbol
-        order by weeks.week_ending desc
-        limit 1
-    ) as newest
+    cross join lateral {{ newest_of(weeks, {'symbol': 'series.symbol'}, 'week_ending') }} as newest
 
 ),
 
@@ -200,13 +187,8 @@ select
     held.reason as held_reason,
     array(
         select recent.adjusted_close
-        from (
-            select prices.adjusted_close, prices.price_date
-            from {{ ref('fact_adjusted_prices') }} as prices
-            where prices.symbol = latest.symbol and prices.interval = latest.interval
-            order by prices.price_date desc
-            limit 30
-        ) as recent
+        from {{ newest_of(prices, {'symbol': 'latest.symbol', 'interval': 'latest.interval'}, 'price_date', limit=30) }}
+            as recent
         order by recent.price_date
     ) as recent_adjusted_closes
 from latest
