@@ -6,8 +6,8 @@
     Beside it what the first new bar takes over from the one before, and from which day on bars must be read for the
     windows.
 -#}
-{% macro fact_adjusted_prices_replaced() %}
-    {%- set published = published(this) -%}
+{% macro fact_adjusted_prices_replaced() -%}
+{%- set published, windows = published(this), var('windows') %}
     with recursive
 
     -- Each series by the next step in the table's key: all of its rows aren't read.
@@ -110,10 +110,9 @@
             and bars.is_final
         order by bars.price_date desc
         limit 1
-        offset case changed.interval
-            {%- for interval, window in var('windows').items() %}
-            when '{{ interval }}' then {{ [window.year, window.zscore + 1] | max - 1 }}
-            {%- endfor %}
+        offset case
+            when changed.interval = 'daily' then {{ [windows.daily.year, windows.daily.zscore + 1] | max - 1 }}
+            else {{ [windows.weekly.year, windows.weekly.zscore + 1] | max - 1 }}
         end
     ) as farthest on true
     where changed.since is not null

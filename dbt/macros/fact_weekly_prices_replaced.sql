@@ -4,54 +4,58 @@
 
     Beside it from which day on bars must be read: the last week before with any.
 -#}
-{% macro fact_weekly_prices_replaced() %}
-    {%- set prices = ref('fact_adjusted_prices') -%}
+{% macro fact_weekly_prices_replaced() -%}
+{%- set prices, weeks = ref('fact_adjusted_prices'), published(this) %}
+{%- set daily = {'symbol': 'moved.symbol', 'interval': "'daily'"} %}
+{%- set weekly = {'symbol': 'moved.symbol', 'interval': "'weekly'"} %}
     with
 
     moved as (
 
-        select symbol, min(since) as since
+        select symbol, date_trunc('week', min(since))::date as monday
         from {{ part_of(prices, 'replaced') }}
         group by symbol
 
     ),
 
-    ends as (
+    going_on as (
 
-        select
-            moved.symbol,
-            date_trunc('week', moved.since)::date as since,
-            latest.from_interval = 'weekly' and (earliest.from_interval = 'daily' or daily.price_date is not null)
-            or weekly.price_date > daily.price_date as goes_on
+        select moved.symbol
         from moved
-        {%- for edge, direction in [('earliest', 'asc'), ('latest', 'desc')] %}
-        left join lateral (
-            select weeks.from_interval from {{ published(this) }} as weeks
-            where weeks.symbol = moved.symbol
-            order by weeks.week_ending {{ direction }}
-            limit 1
-        ) as {{ edge }} on true
-        {%- endfor %}
-        {%- for interval in ['daily', 'weekly'] %}
-        left join lateral
-            {{ newest_of(prices, {'symbol': 'moved.symbol', 'interval': "'" ~ interval ~ "'"}, 'price_date') }}
-            as {{ interval }} on true
-        {%- endfor %}
+        left join lateral {{ newest_of(prices, daily, 'price_date') }} as last_daily on true
+        left join lateral {{ newest_of(prices, weekly, 'price_date') }} as last_weekly on true
+        where
+            last_weekly.price_date > last_daily.price_date
+            or exists (
+                select 1
+                from (
+                    select weeks.from_interval from {{ weeks }} as weeks
+                    where weeks.symbol = moved.symbol
+                    order by weeks.week_ending desc
+                    limit 1
+                ) as latest
+                where
+                    latest.from_interval = 'weekly'
+                    and (
+                        last_daily.price_date is not null
+                        or exists (
+                            select 1 from {{ weeks }} as weeks
+                            where weeks.symbol = moved.symbol and weeks.from_interval = 'daily'
+                        )
+                    )
+            )
 
     )
 
+    select symbol, date '-infinity' as since, date '-infinity' as read_from
+    from going_on
+    union all
     select
-        ends.symbol,
-        case when ends.goes_on then date '-infinity' else ends.since + 4 end as since,
-        case
-            when ends.goes_on then date '-infinity'
-            else date_trunc('week', coalesce(least(daily.price_date, weekly.price_date), ends.since))::date
-        end as read_from
-    from ends
-    {%- for interval in ['daily', 'weekly'] %}
-    left join lateral
-        {{ newest_of(
-            prices, {'symbol': 'ends.symbol', 'interval': "'" ~ interval ~ "'"}, 'price_date', before='ends.since'
-        ) }} as {{ interval }} on true
-    {%- endfor %}
+        moved.symbol,
+        moved.monday + 4 as since,
+        date_trunc('week', coalesce(least(daily.price_date, weekly.price_date), moved.monday))::date as read_from
+    from moved
+    left join lateral {{ newest_of(prices, daily, 'price_date', before='moved.monday') }} as daily on true
+    left join lateral {{ newest_of(prices, weekly, 'price_date', before='moved.monday') }} as weekly on true
+    where moved.symbol not in (select going_on.symbol from going_on)
 {% endmacro %}

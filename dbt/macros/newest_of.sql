@@ -12,17 +12,12 @@
 -#}
 {% macro newest_of(relation, on, ordered_by, limit=1, direction='desc', before=none) -%}
     {%- set of_series -%}
-        {%- for column, value in on.items() %}
-        {{ 'and ' if not loop.first }}rows_of.{{ column }} = {{ value }}
-        {%- endfor %}
-        {%- if before %}
-        and rows_of.{{ ordered_by }} < {{ before }}
-        {%- endif %}
+        {%- for column, value in on.items() -%}
+            rows_of.{{ column }} = {{ value }}{{ ' and ' if not loop.last }}
+        {%- endfor -%}
+        {%- if before %} and rows_of.{{ ordered_by }} < {{ before }}{% endif -%}
     {%- endset -%}
-    {%- set in_order -%}
-        order by rows_of.{{ ordered_by }} {{ direction }}
-        limit {{ limit }}
-    {%- endset -%}
+    {%- set in_order = 'order by rows_of.' ~ ordered_by ~ ' ' ~ direction ~ ' limit ' ~ limit -%}
     {%- if has_changes(relation) -%}
     (
         select rows_of.*
@@ -37,8 +32,8 @@
                         (
                             select replaced.since from {{ part_of(relation, 'replaced') }} as replaced
                             where
-                                {%- for column, value in on.items() %}
-                                {{ 'and ' if not loop.first }}replaced.{{ column }} = {{ value }}
+                                {% for column, value in on.items() -%}
+                                    replaced.{{ column }} = {{ value }}{{ ' and ' if not loop.last }}
                                 {%- endfor %}
                         ),
                         date 'infinity'

@@ -4,18 +4,23 @@ with
 bars as (
 
     select
-        {%- for edge in ['first', 'last'] %}
-        {{ 'min' if edge == 'first' else 'max' }}({{ edge }}_bars.price_date) as {{ edge }}_date{{ ',' if not loop.last }}
-        {%- endfor %}
+        min(first_bars.price_date) as first_date,
+        max(last_bars.price_date) as last_date
     from {{ ref('series_source') }} as series
-    {%- for edge in ['first', 'last'] %}
-    cross join lateral (
-        select bars.price_date from {{ source('silver', 'price_bar') }} as bars
-        where bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
-        order by bars.price_date {{ 'desc' if edge == 'last' }}
-        limit 1
-    ) as {{ edge }}_bars
-    {%- endfor %}
+    cross join
+        lateral (
+            select bars.price_date from {{ source('silver', 'price_bar') }} as bars
+            where bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
+            order by bars.price_date
+            limit 1
+        ) as first_bars
+    cross join
+        lateral (
+            select bars.price_date from {{ source('silver', 'price_bar') }} as bars
+            where bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
+            order by bars.price_date desc
+            limit 1
+        ) as last_bars
 
 ),
 

@@ -75,11 +75,7 @@ bars as not materialized (
     from {{ source('silver', 'price_bar') }} as bars
     inner join series
         on bars.symbol = series.symbol and bars.interval = series.interval and bars.source = series.source
-    where
-        bars.is_final
-        {%- if is_incremental() %}
-        and bars.price_date >= series.read_from
-        {%- endif %}
+    where bars.is_final and bars.price_date >= series.read_from
 
 ),
 

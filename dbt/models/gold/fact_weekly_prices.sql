@@ -155,9 +155,10 @@ select
     interval as from_interval
 from weeks
 {% if is_incremental() -%}
-where exists (
-    select 1
-    from {{ part_of(this, 'replaced') }} as replaced
-    where replaced.symbol = weeks.symbol and replaced.since <= weeks.monday + 4
-)
+where
+    exists (
+        select 1
+        from {{ part_of(this, 'replaced') }} as replaced
+        where replaced.symbol = weeks.symbol and replaced.since <= weeks.monday + 4
+    )
 {%- endif %}

@@ -1,4 +1,5 @@
 {%- set prices, weeks = ref('fact_adjusted_prices'), ref('fact_weekly_prices') -%}
+{%- set series = {'symbol': 'sources.symbol', 'interval': 'sources.interval'} -%}
 with
 
 stocks as (
@@ -13,7 +14,6 @@ ends as (
 
     select newest.*, earliest.price_date as first_date
     from {{ ref('series_source') }} as sources
-    {% set series = {'symbol': 'sources.symbol', 'interval': 'sources.interval'} -%}
     cross join lateral {{ newest_of(prices, series, 'price_date') }} as newest
     cross join lateral {{ newest_of(prices, series, 'price_date', direction='asc') }} as earliest
 

@@ -12,17 +12,18 @@ latest as (
 
     select distinct on (symbol, interval)
         symbol, interval, observed_at, bars_changed, first_date, last_date, largest_factor
-    from {{ ref('restatements') }} as restatements
+    from {{ ref('restatements') }}
     {% if has_changes(ref('fact_adjusted_prices')) -%}
     -- Others were judged when they came; of these all bars from the first restated one on are looked at.
-    where exists (
-        select 1
-        from {{ part_of(ref('fact_adjusted_prices'), 'replaced') }} as replaced
-        where
-            replaced.symbol = restatements.symbol
-            and replaced.interval = restatements.interval
-            and replaced.since <= restatements.first_date
-    )
+    where
+        exists (
+            select 1
+            from {{ part_of(ref('fact_adjusted_prices'), 'replaced') }} as replaced
+            where
+                replaced.symbol = restatements.symbol
+                and replaced.interval = restatements.interval
+                and replaced.since <= restatements.first_date
+        )
     {% endif -%}
     order by symbol, interval, observed_at desc
 

@@ -153,7 +153,7 @@ class Books(Hooks):
                     # What was not selected has seen no more of silver than before.
                     base.load_id if base else newest_load(connection),
                     fingerprint() if base is None or asked.has_all_changes else base.fingerprint,
-                    asked.full_refresh,
+                    asked.full_refresh or _last_build(connection, published=True) is None,
                 ],
             ).fetchone()
         assert row is not None
