@@ -30,10 +30,10 @@ from silver.price_bar where symbol = 'IBM' and price_date in ('2013-02-15', '201
 insert into ops.bronze_object
     (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated, changed_from)
 values
-    ('second/AAPL', 'AAPL', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-04 23:00Z', 'loaded', 1, '2000-03-01'),
-    ('second/IBM', 'IBM', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-04 23:00Z', 'loaded', 1, '2013-03-04'),
-    ('second/MSFT', 'MSFT', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-28'),
-    ('second/NEW', 'NEW', 'weekly', 'sample', 'TIME_SERIES_WEEKLY_ADJUSTED', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-15');
+    ('second/AAPL', 'AAPL', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2000-03-01'),
+    ('second/IBM', 'IBM', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-03-04'),
+    ('second/MSFT', 'MSFT', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-28'),
+    ('second/NEW', 'NEW', 'weekly', 'sample', 'WEEKLY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-15');
 -- Seen again, nothing new: not a reason to compute it again.
 insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status)
 values ('second/GOOG', 'GOOG', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-04 23:00Z', 'loaded');
@@ -44,7 +44,9 @@ def rows(warehouse: Any, table: str) -> list[Any]:
     """A table's rows as text, in a fixed order; without the load, which says when a row was computed."""
     with psycopg.connect(warehouse.dsn) as connection:
         return connection.execute(
-            f"select (to_jsonb(t) - 'silver_load_id')::text, symbol from {warehouse.schema}.{table} as t order by 1".encode()
+            f"""
+            select (to_jsonb(t) - 'silver_load_id')::text, symbol from {warehouse.schema}.{table} as t order by 1
+            """.encode()
         ).fetchall()
 
 
