@@ -11,11 +11,19 @@ from typing import Any
 import psycopg
 
 _NEW_ANSWERS = """
+-- The answers; their bars come next.
+insert into ops.bronze_object
+    (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated, changed_from)
+values
+    ('second/AAPL', 'AAPL', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2000-03-01'),
+    ('second/IBM', 'IBM', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-03-04'),
+    ('second/MSFT', 'MSFT', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-28'),
+    ('second/NEW', 'NEW', 'weekly', 'sample', 'WEEKLY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-15');
 -- AAPL is restated by a split, IBM has a bar more, MSFT one less and a provisional one; FB is gone, as by a replay.
 update silver.price_bar set adjusted_close = adjusted_close / 2 where symbol = 'AAPL' and price_date < '2013-03-01';
 update silver.price_bar set split_coefficient = 2 where symbol = 'AAPL' and price_date = '2013-03-01';
 insert into silver.price_bar
-select symbol, interval, '2013-03-04', open, high, low, close, adjusted_close, volume, 0, 1, true, source, bronze_key,
+select symbol, interval, '2013-03-04', open, high, low, close, adjusted_close, volume, 0, 1, true, source, 'second/IBM',
     '2013-03-04 23:00Z'
 from silver.price_bar where symbol = 'IBM' and price_date = '2013-03-01';
 delete from silver.price_bar where symbol = 'MSFT' and price_date = '2013-03-01';
@@ -27,13 +35,6 @@ insert into silver.price_bar
 select 'NEW', 'weekly', price_date, open, high, low, close, adjusted_close, volume, 0, 1, true, source, bronze_key,
     observed_at
 from silver.price_bar where symbol = 'IBM' and price_date in ('2013-02-15', '2013-02-22', '2013-03-01');
-insert into ops.bronze_object
-    (bronze_key, symbol, interval, source, endpoint, observed_at, status, bars_restated, changed_from)
-values
-    ('second/AAPL', 'AAPL', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2000-03-01'),
-    ('second/IBM', 'IBM', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-03-04'),
-    ('second/MSFT', 'MSFT', 'daily', 'sample', 'DAILY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-28'),
-    ('second/NEW', 'NEW', 'weekly', 'sample', 'WEEKLY', '2013-03-04 23:00Z', 'loaded', 1, '2013-02-15');
 -- Seen again, nothing new: not a reason to compute it again.
 insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status)
 values ('second/GOOG', 'GOOG', 'daily', 'sample', 'TIME_SERIES_DAILY_ADJUSTED', '2013-03-04 23:00Z', 'loaded');
