@@ -75,6 +75,9 @@ FILES = {
             def is_due(self):
                 return self.run_id != "idle"
 
+            def unchanged(self, nodes):
+                return {"model.shop.orders"} if self.run_id == "again" else ()
+
             def variables(self, *, published=False):
                 return {"SHOP_SCHEMA": "public" if published else "beside"}
 
@@ -203,6 +206,14 @@ def test_hooks_are_called_around_a_build_and_choose_its_place(shop: Shop) -> Non
         ["publish", ticket],
         ["around", "build", "one", {"built": 3, "tests": 1, "warnings": 0}],
     ]
+
+
+def test_what_hooks_call_unchanged_is_left_out_of_a_whole_build_but_not_of_one_from_nothing(shop: Shop) -> None:
+    for options in (["--run-id=one"], ["--run-id=again"], ["--run-id=again", "--full-refresh"]):
+        shop.run("build", "--hooks=books:Books", *options)
+    assert [entry[1] for entry in shop.book() if entry[0] == "begin"] == [4, 3, 4]
+    built = [sorted(entry[2]) for entry in shop.book() if entry[0] == "judge"]
+    assert [("orders" in names, "customers" in names) for names in built] == [(True, True), (False, True), (True, True)]
 
 
 def test_nothing_is_built_where_nothing_is_due_or_hooks_refuse(shop: Shop) -> None:

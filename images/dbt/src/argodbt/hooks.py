@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -50,6 +50,14 @@ class Hooks:
         Asked where the whole project is built, or all that changed of it (`state:`).
         """
         return False
+
+    def unchanged(self, nodes: Collection[str]) -> Collection[str]:  # noqa: ARG002
+        """Those of the nodes, by unique_id, that a build of the whole project need not make again.
+
+        What they made stands, and neither they nor what they read are others now: seeds, unit tests. Not asked before a
+        full refresh.
+        """
+        return ()
 
     def variables(self, *, published: bool = False) -> Mapping[str, str]:  # noqa: ARG002
         """What is set in dbt's environment.

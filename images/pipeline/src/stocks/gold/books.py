@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from argodbt.results import NodeResult
 from argodbt.selection import Leftover, Selection, Ticket
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
 from stocks.gold.environment import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
-from stocks.gold.publication import clear, publish, stand_in
+from stocks.gold.publication import clear, publish, stand_in, tables
 from stocks.providers import in_words
 from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
@@ -124,6 +124,17 @@ class Books(Hooks):
         last = _last_build(self._connection, published=True)
         return last is not None and last.fingerprint != fingerprint()
 
+    def unchanged(self, nodes: Collection[str]) -> Collection[str]:
+        """Seeds that stand in gold, and unit tests: they read the project alone, and that is the published one's."""
+        if _last_build(self._connection, published=True) is None:
+            return ()
+        there = tables(self._connection)
+        return {
+            node
+            for node in nodes
+            if node.startswith("unit_test.") or (node.startswith("seed.") and node.split(".")[2] in there)
+        }
+
     def variables(self, *, published: bool = False) -> Mapping[str, str]:
         """What dbt/profiles.yml reads."""
         return environment(self._warehouse, schema=PUBLISHED_SCHEMA if published else BUILD_SCHEMA)
@@ -140,7 +151,7 @@ class Books(Hooks):
                 # A load takes its number before it commits: waiting for the loads under way makes sure that none with a
                 # lower number shows up after this one was written down as seen.
                 connection.execute("lock table ops.bronze_object in share mode")
-            elif base.is_published:
+            if not asked.full_refresh and (base is None or base.is_published):
                 stand_in(connection, {node.split(".")[2] for node in selection.nodes})
             write_sources(connection, load_settings().sources)
             row = connection.execute(

@@ -108,6 +108,11 @@ def stand_in(connection: Connection, built: Collection[str]) -> None:
             )
 
 
+def tables(connection: Connection) -> set[str]:
+    """The names of gold's tables."""
+    return {relation.name for relation in _relations(connection, PUBLISHED_SCHEMA) if not relation.is_view}
+
+
 def publish(connection: Connection, *, anew: bool) -> bool:
     """Makes what is in gold_next gold, and leaves gold_next empty.
 
