@@ -72,15 +72,15 @@ class SampleWarehouse:
             since: The first day, before it is moved.
         """
         with psycopg.connect(self.dsn) as connection:
-            connection.execute(_COPY_BARS, {"symbols": list(symbols), "weeks": weeks, "since": since})
-            connection.execute(_COPY_ANSWERS, {"symbols": list(symbols), "weeks": weeks, "since": since})
+            for copied in (_COPY_ANSWERS, _COPY_BARS):
+                connection.execute(copied, {"symbols": list(symbols), "weeks": weeks, "since": since})
 
 
 _COPY_BARS = """
 insert into silver.price_bar
 select
     name, interval, price_date + 7 * %(weeks)s, open, high, low, close, adjusted_close, volume, dividend_amount,
-    split_coefficient, is_final, source, bronze_key, observed_at + 7 * %(weeks)s * interval '1 day'
+    split_coefficient, is_final, source, 'copy/' || name, observed_at + 7 * %(weeks)s * interval '1 day'
 from silver.price_bar cross join unnest(%(symbols)s::text[]) as name
 where symbol = 'GOOG' and interval = 'daily' and price_date >= %(since)s
 """

@@ -206,7 +206,12 @@ def test_view_of_somebody_follows_gold(house: House) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "view", ["materialized view mine.v as select * from gold.dim_stock", "view mine.v as table gold_next.dim_stock"]
+    "view",
+    [
+        "materialized view mine.v as select * from gold.dim_stock",
+        # What a build that failed has left there.
+        "table gold_next.left_over as select 1 as n; create view mine.v as table gold_next.left_over",
+    ],
 )
 def test_view_that_cant_follow_stops_a_build(view: str, house: House) -> None:
     before = house.instance.gold()

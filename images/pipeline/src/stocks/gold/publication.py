@@ -199,7 +199,7 @@ def _replace(
         locked = sql.SQL(", ").join(sql.Identifier(PUBLISHED_SCHEMA, name) for name in tables)
         connection.execute(sql.SQL("lock table {} in access exclusive mode").format(locked))
     followers = [
-        (sql.Identifier(schema, name).as_string(), text)
+        (schema, name, text)
         for schema, name, text in _readers(connection, PUBLISHED_SCHEMA, names)
         if schema != BUILD_SCHEMA and not (schema == PUBLISHED_SCHEMA and name in names)
     ]
@@ -216,12 +216,13 @@ def _replace(
                 sql.SQL("create view {} as {}").format(sql.Identifier(relation.name), sql.SQL(texts[relation.name]))
             )
     connection.execute("set local search_path to default")
-    for name, text in followers:
+    for schema, name, text in followers:
         try:
-            connection.execute(f"create or replace view {name} as {text}".encode())
+            view = sql.Identifier(schema, name)
+            connection.execute(sql.SQL("create or replace view {} as {}").format(view, sql.SQL(text)))
         except psycopg.ProgrammingError as error:
             raise ConfigError(
-                f"Gold is not published: {name} reads it, and can't follow: {error.diag.message_primary or error}.",
+                f"Gold is not published: {schema}.{name} reads it, and can't follow: {error.diag.message_primary or error}.",
                 hint="Drop it, and build again.",
             ) from error
     connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(_ASIDE)))
