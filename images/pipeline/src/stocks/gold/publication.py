@@ -34,10 +34,10 @@ select
         inner join pg_depend on classid = 'pg_rewrite'::regclass and objid = pg_rewrite.oid
         inner join pg_class as seen on refclassid = 'pg_class'::regclass and refobjid = seen.oid
         where ev_class = pg_class.oid and seen.relname = pg_class.relname
-          and seen.relnamespace = %(published)s::regnamespace and pg_class.relnamespace <> seen.relnamespace
+          and seen.relnamespace = to_regnamespace(%(published)s) and pg_class.relnamespace <> seen.relnamespace
     )
 from pg_class
-where relnamespace = %(schema)s::regnamespace and relkind in ('r', 'v') order by pg_class.oid
+where relnamespace = to_regnamespace(%(schema)s) and relkind in ('r', 'v') order by pg_class.oid
 """
 # The relations that read some of a schema's, with their text.
 _READERS: LiteralString = """
@@ -222,7 +222,8 @@ def _replace(
             connection.execute(sql.SQL("create or replace view {} as {}").format(view, sql.SQL(text)))
         except psycopg.ProgrammingError as error:
             raise ConfigError(
-                f"Gold is not published: {schema}.{name} reads it, and can't follow: {error.diag.message_primary or error}.",
+                f"Gold is not published: {schema}.{name} reads it, and can't follow: "
+                f"{error.diag.message_primary or error}.",
                 hint="Drop it, and build again.",
             ) from error
     connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(_ASIDE)))
