@@ -154,7 +154,7 @@ def sql_by_hand(work: Work) -> dict[str, Any]:
             if node["resource_type"] == "seed":  # their rows are dbt's to bring
                 name = node["alias"]
                 connection.execute(f'create view by_hand."{name}" as select * from gold."{name}"'.encode())
-        for result in results:
+        for result in sorted(results, key=lambda result: [timing["started_at"] or "" for timing in result["timing"]]):
             node = manifest["nodes"].get(result["unique_id"])
             if not result.get("compiled_code") or node is None or result["status"] == "skipped":
                 continue
