@@ -31,6 +31,9 @@ from stocks.trading_calendar import TradingCalendar
 _REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
 _SUSPECTS = {"price_date": pl.Date, "rule": pl.String, "reason": pl.String}
 
+BAR = ("price_date", *FIELDS[:5], pl.col("volume").cast(pl.Int64), *FIELDS[6:])
+"""The columns of `ParsedSeries.bars`, but for is_final, from a frame with a price_date beside FIELDS."""
+
 # More rejects than both, and it is the payload that is wrong, not some of its bars.
 _REJECTS_AT_MOST = 5
 _REJECTED_SHARE_AT_MOST = 0.1
@@ -118,11 +121,7 @@ def judge_series(
     unfit = _unfit(candidates, off)
     rejected = pl.concat([broken, unfit]).sort("row")
     bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
-        "price_date",
-        *FIELDS[:5],
-        pl.col("volume").cast(pl.Int64),
-        *FIELDS[6:],
-        is_final=(_final_week if weekly else _final_day)(observed_at, calendar),
+        *BAR, is_final=(final_week if weekly else final_day)(observed_at, calendar)
     )
     return ParsedSeries(
         bars=bars,
@@ -140,11 +139,12 @@ def _date(text: pl.Expr) -> pl.Expr:
     return pl.when(is_whole).then(text).str.to_date("%Y-%m-%d", strict=False)
 
 
-def _final_day(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
+def final_day(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
+    """A day's bar is final when its session was over, and settled, at the time of the answer."""
     return pl.col("price_date") <= calendar.last_settled(observed_at)
 
 
-def _final_week(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
+def final_week(observed_at: datetime, calendar: TradingCalendar) -> pl.Expr:
     """A week's bar is final when its last session is settled and the bar is dated by it.
 
     The provider may be late: an earlier date in the newest week says that the bar tells of a part of it.

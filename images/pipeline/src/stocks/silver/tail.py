@@ -16,7 +16,7 @@ import polars as pl
 from stocks.providers.frame import FIELDS, Decoded
 from stocks.providers.provider import Adjustment, Interval
 from stocks.silver.rules import WITHIN
-from stocks.silver.series import ParsedSeries, judge_series
+from stocks.silver.series import BAR, ParsedSeries, final_day, judge_series
 from stocks.trading_calendar import TradingCalendar
 
 Values = tuple[float, ...]
@@ -77,16 +77,11 @@ def judge_tail(
         adjustment: The convention of its adjusted closes.
     """
     is_right = decoded.symbol is None or decoded.symbol.upper() == symbol.upper()
-    today, settled = observed_at.astimezone(calendar.timezone).date(), calendar.last_settled(observed_at)
+    today = observed_at.astimezone(calendar.timezone).date()
     rows = sorted(told(decoded).items())
     if is_right and interval == "daily" and len(rows) == len(decoded.rows) and _is_quiet(rows, until, today, calendar):
-        bars = decoded.rows.select(
-            pl.col("date_text").str.to_date("%Y-%m-%d").alias("price_date"),
-            *FIELDS[:5],
-            pl.col("volume").cast(pl.Int64),
-            *FIELDS[6:],
-        )
-        return ParsedSeries.quiet(bars.with_columns(is_final=pl.col("price_date") <= settled).sort("price_date"))
+        days = decoded.rows.with_columns(price_date=pl.col("date_text").str.to_date("%Y-%m-%d"))
+        return ParsedSeries.quiet(days.select(*BAR, is_final=final_day(observed_at, calendar)).sort("price_date"))
     return judge_series(
         decoded,
         symbol=symbol,
