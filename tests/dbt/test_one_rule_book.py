@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Literal
 
 # What providers do send.
 _RIGHT = """
@@ -25,25 +26,28 @@ where bars.symbol = 'FOUR' and ex.symbol = 'FOUR' and ex.price_date = '2012-06-0
 update silver.price_bar set adjusted_close = adjusted_close * 6700
 where symbol = 'REVERSE' and price_date < '2012-06-01';
 update silver.price_bar set split_coefficient = 0.0001 where symbol = 'REVERSE' and price_date = '2012-06-01';
--- Half of the price is paid out.
-update silver.price_bar set open = open / 2, high = high / 2, low = low / 2, close = close / 2
-where symbol = 'SPECIAL' and price_date >= '2012-06-01';
-update silver.price_bar as bars set dividend_amount = ex.close
-from silver.price_bar as ex
-where bars.symbol = 'SPECIAL' and bars.price_date = '2012-06-01'
-    and ex.symbol = 'SPECIAL' and ex.price_date = '2012-06-01';
-update silver.price_bar set adjusted_close = adjusted_close / 2 where symbol = 'SPECIAL';
-
 insert into silver.company (symbol, currency, observed_at, bronze_key) values
     ('PENCE', 'GBp', '2013-03-01 23:00Z', 'right/company'), ('FOUR', 'US Dollar', '2013-03-01 23:00Z', 'right/company');
+"""
+
+_PAYS_OUT = """
+-- Of the price before, a share is paid out.
+update silver.price_bar
+set open = open * {left}, high = high * {left}, low = low * {left}, close = close * {left}
+where symbol = {symbol} and price_date >= '2012-06-01';
+update silver.price_bar set dividend_amount = close / {left} * {share}
+where symbol = {symbol} and price_date = '2012-06-01';
+update silver.price_bar set adjusted_close = adjusted_close * {left} where symbol = {symbol};
 """
 
 
 def test_what_is_right_stops_nobody(sample_warehouse: Any) -> None:
     sound = sample_warehouse.dbt("test", "--select", "assert_no_split_is_unrecorded")
-    sample_warehouse.copy_goog("FOUR", "REVERSE", "SPECIAL", "PENCE")
+    sample_warehouse.copy_goog("FOUR", "REVERSE", "HALF", "NINETENTHS", "PENCE")
     with psycopg.connect(sample_warehouse.dsn) as connection:
         connection.execute(_RIGHT.encode())
+        for symbol, share in (("HALF", 0.5), ("NINETENTHS", 0.9)):
+            connection.execute(SQL(_PAYS_OUT).format(symbol=Literal(symbol), share=Literal(share), left=Literal(round(1 - share, 9))))
     sample_warehouse.dbt("run", "--full-refresh")
     found = sample_warehouse.dbt("test", "--exclude-resource-type", "unit_test")
     assert {rule for rule, (status, _) in found.items() if status not in ("pass", "warn")} == set()
