@@ -47,7 +47,9 @@ def test_what_is_right_stops_nobody(sample_warehouse: Any) -> None:
     with psycopg.connect(sample_warehouse.dsn) as connection:
         connection.execute(_RIGHT.encode())
         for symbol, share in (("HALF", 0.5), ("NINETENTHS", 0.9)):
-            connection.execute(SQL(_PAYS_OUT).format(symbol=Literal(symbol), share=Literal(share), left=Literal(round(1 - share, 9))))
+            connection.execute(
+                SQL(_PAYS_OUT).format(symbol=Literal(symbol), share=Literal(share), left=Literal(round(1 - share, 9)))
+            )
     sample_warehouse.dbt("run", "--full-refresh")
     found = sample_warehouse.dbt("test", "--exclude-resource-type", "unit_test")
     assert {rule for rule, (status, _) in found.items() if status not in ("pass", "warn")} == set()
