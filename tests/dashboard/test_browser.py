@@ -167,6 +167,21 @@ def test_clicks_change_the_chart_and_the_address(tab, served, faults: list[str])
     assert faults == []
 
 
+def test_a_link_with_odd_parameters_needs_one_step_back(tab, served, faults: list[str]) -> None:
+    tab.goto("about:blank")
+    tab.goto(f"{served[0]}/stock?symbol=ibm&basis=half&horizon=9Y")
+    tab.get_by_role("heading", name="International Business Machines Corporation (IBM)").wait_for()
+    tab.wait_for_url(re.compile(r"/stock\?symbol=IBM$"))
+    tab.get_by_test_id("stTopNavLink").filter(has_text="Compare").click()
+    tab.wait_for_url(re.compile(r"/compare\?symbol=IBM$"))
+    tab.go_back()
+    tab.wait_for_url(re.compile(r"/stock\?symbol=IBM$"))
+    settle(tab)
+    assert faults == []
+    tab.go_back()
+    assert tab.url == "about:blank"
+
+
 def test_the_search_is_in_the_address(tab, served, faults: list[str]) -> None:
     tab.goto(served[0])
     settle(tab)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -10,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.dashboard.conftest import Copy, OpenPage
 from tests.dashboard.gate import gated
 
-from stocks_dashboard import warehouse
+from stocks_dashboard import views, warehouse
 
 PAGES = ["", "compare", "stock", "market", "health"]
 
@@ -99,21 +101,88 @@ def test_an_address_that_makes_no_sense_gives_a_page(
 
 
 def test_what_an_address_asks_for_in_vain_is_said(open_page: OpenPage, gold_url: str) -> None:
-    app = open_page(gold_url, "stock", symbol="NO`PE")
-    assert [each.value for each in app.toast] == ["The address asks for `NOPE`, which isn't here: Symbol."]
-    assert "Apple Inc. (AAPL)" in texts(app)
+    app = open_page(gold_url, "stock", basis="ha`lf")
+    assert [each.value for each in app.toast] == ["The address asks for `half`, which isn't here: Prices."]
     app.selectbox(key="symbol").select("IBM").run()
+    assert len(app.toast) == 0
+    assert app.query_params == {"symbol": "IBM"}
+
+
+def test_an_unknown_symbol_is_no_other_stock(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", symbol="NO`APL")
+    assert "No such symbol: `NOAPL`." in texts(app)
+    assert app.selectbox(key="symbol").value is None
+    assert len(app.metric) == 0
+    app = open_page(gold_url, "stock", symbol="APPL")
+    assert [each.label for each in app.button if each.key.startswith("symbol_")] == ["AAPL · Apple Inc."]
+    app.button(key="symbol_APPL_AAPL").click().run()
+    assert "Apple Inc. (AAPL)" in texts(app)
+    assert app.query_params["symbol"] == "AAPL"
+
+
+def test_unknown_symbols_leave_the_others(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "compare", symbols=["ibm", "MSFTT"], benchmark="gogle")
+    assert app.multiselect(key="symbols").value == ["IBM"]
+    assert set(app.dataframe[0].value["symbol"]) == {"IBM"}
+    assert "No such symbol: `MSFTT`." in texts(app)
+    assert "No such symbol: `gogle`." in texts(app)
+    app.button(key="symbols_MSFTT_MSFT").click().run()
+    assert app.multiselect(key="symbols").value == ["IBM", "MSFT"]
+
+
+def test_symbols_are_found_in_any_case(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", symbol="ibm")
+    assert app.selectbox(key="symbol").value == "IBM"
     assert len(app.toast) == 0
 
 
-def test_days_of_another_symbol_move_into_the_range(open_page: OpenPage, gold_url: str) -> None:
+def test_choices_outlive_a_change_of_page(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", symbol="IBM", horizon="6M")
+    app.button_group(key="basis").set_value("total").run()
+    for name, said in (
+        ("compare", "100 on 2012-09-04"),
+        ("market", "Market"),
+        ("stock", "what a holder who reinvests"),
+    ):
+        app._page_hash = next(key for key, each in app._registered_pages.items() if each["url_pathname"] == name)
+        app.query_params.clear()  # as the menu's links do
+        app.run()
+        assert said in texts(app)
+    assert "International Business Machines Corporation (IBM)" in texts(app)
+    app.toggle(key="log").set_value(True).run()
+    assert app.query_params == {"symbol": "IBM", "horizon": "6M", "basis": "total", "log": "true"}
+
+
+def test_what_is_compared_is_what_is_correlated(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "market", symbols=["IBM", "MSFT"])
+    assert app.multiselect(key="symbols").value == ["IBM", "MSFT"]
+    app.multiselect(key="symbols").set_value([]).run()
+    assert "symbols" not in app.query_params
+    assert_sound(app)
+
+
+def test_days_stay_as_they_were_asked_for(open_page: OpenPage, gold_url: str) -> None:
     app = open_page(
         gold_url, "stock", **{"symbol": "IBM", "horizon": "Custom", "from": "2001-01-02", "to": "2012-06-29"}
     )
-    assert app.date_input(key="days").value == (date(2001, 1, 2), date(2012, 6, 29))
+    asked = (date(2001, 1, 2), date(2012, 6, 29))
+    assert app.date_input(key="days").value == asked
     app.selectbox(key="symbol").select("FB").run()
     assert_sound(app)
-    assert app.date_input(key="days").value == (date(2012, 5, 18), date(2012, 6, 29))
+    assert app.date_input(key="days").value == asked
+    assert "There are bars from 2012-05-18 to 2013-03-01." in texts(app)
+    assert app.query_params["from"] == "2001-01-02"
+    app.date_input(key="days").set_value((date(2012, 6, 1), date(2012, 7, 31))).run()
+    assert "There are bars from" not in texts(app)
+    assert app.query_params["to"] == "2012-07-31"
+
+
+def test_every_module_of_a_page_is_in_the_registry_and_nowhere_else() -> None:
+    folder = Path(views.__path__[0])
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert {page.path for page in views.PAGES} == modules
+    for path in folder.parent.glob("*.py"):
+        assert not re.search(rf"\bviews\.({'|'.join(modules)})\b", path.read_text()), path
 
 
 def test_a_week_that_goes_on_is_told_as_a_part(open_page: OpenPage, gold_url: str, gold_copy: Copy) -> None:

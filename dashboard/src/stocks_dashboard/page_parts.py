@@ -11,11 +11,11 @@ import polars as pl
 import polars.selectors as cs
 import streamlit as st
 
-from stocks_dashboard import queries
+from stocks_dashboard import queries, state
 from stocks_dashboard.charts import Spec
 from stocks_dashboard.errors import DashboardError, GoldMissing
 from stocks_dashboard.horizon import Horizon, first_day
-from stocks_dashboard.url_state import select, select_days
+from stocks_dashboard.symbols import symbols
 from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, rows
 
 _DASH = "—"
@@ -101,45 +101,71 @@ def _comparable(state: Pulse | DashboardError) -> object:
     return state if isinstance(state, Pulse) else type(state)
 
 
-def choose_range(spans: pl.DataFrame, *, default: Horizon = Horizon.YEAR) -> tuple[date, date]:
-    """Pills for the horizon and, for a custom one, two days; both in the address.
+def choose_range(spans: pl.DataFrame) -> tuple[date, date]:
+    """Pills for the horizon and, for a custom one, two days.
+
+    Days stay chosen as they are asked for; what is given is the part of them that has bars, where there is one.
 
     Args:
         spans: first_date and last_date of the symbols: horizons count back from their last bar, not from today.
-        default: The horizon of an address that names none.
     """
     first, last = spans.select(pl.min("first_date"), pl.max("last_date")).row(0)
     horizon = Horizon(
-        select(
+        state.select(
             "Horizon",
             [str(each) for each in Horizon],
-            key="horizon",
-            default=str(default),
+            name="horizon",
+            default=str(Horizon.YEAR),
             widget=st.pills,
             required=True,
             label_visibility="collapsed",
         )
     )
     if horizon is Horizon.CUSTOM:
-        return select_days("From and to", first, last, default=(first_day(Horizon.YEAR, first, last), last))
+        return _choose_days(first, last)
     return first_day(horizon, first, last), last
 
 
-def symbols() -> pl.DataFrame:
-    """Every symbol that has bars: symbol, company_name, sector, first_date, last_date."""
-    return rows(queries.SYMBOLS)
+def _choose_days(first: date, last: date) -> tuple[date, date]:
+    asked = [each for each in (_day(state.asked("from")), _day(state.asked("to"))) if each]
+    if len(asked) == 2:
+        begin, end = sorted(asked)
+    else:
+        begin, end = first_day(Horizon.YEAR, first, last), last
+    if not isinstance(st.session_state.get("days"), tuple) or len(st.session_state["days"]) == 2:
+        state.seed("days", (begin, end))  # not while the visitor has chosen the first of two
+    st.date_input(
+        "From and to",
+        (begin, end),
+        min_value=min(begin, first),
+        max_value=max(end, last),
+        key="days",
+        format="YYYY-MM-DD",
+        on_change=_took_days,
+    )
+    if begin >= first and end <= last:
+        return begin, end
+    st.caption(f"There are bars from {first} to {last}.")
+    return (max(begin, first), min(end, last)) if begin <= last and end >= first else (begin, end)
 
 
-def labels() -> dict[str, str]:
-    """Every symbol, and how a list shows it; what is written here is what the list's search finds."""
-    names = symbols().select("symbol", "company_name").iter_rows()
-    return {symbol: symbol if name == symbol else f"{symbol} · {name}" for symbol, name in names}
+def _took_days() -> None:
+    days = st.session_state["days"]
+    if len(days) == 2:
+        state.choose(**{name: [day.isoformat()] for name, day in zip(("from", "to"), days, strict=True)})
+
+
+def _day(texts: list[str] | None) -> date | None:
+    try:
+        return date.fromisoformat(texts[0]) if texts else None
+    except ValueError:
+        return None
 
 
 def choose_sector() -> str:
     """One of the sectors; empty for all of them."""
     sectors: list[str] = sorted(set(symbols()["sector"]))
-    return select("Sector", ["", *sectors], key="sector", form=lambda each: each or "All sectors")
+    return state.select("Sector", ["", *sectors], name="sector", form=lambda each: each or "All sectors")
 
 
 def table(

@@ -6,11 +6,11 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import charts, queries
-from stocks_dashboard.horizon import Horizon
 from stocks_dashboard.literals import Symbol, Value
-from stocks_dashboard.page_parts import choose_range, head, labels, show, symbols, table, tile
+from stocks_dashboard.page import Page, part
+from stocks_dashboard.page_parts import choose_range, head, show, table, tile
 from stocks_dashboard.palette import palette
-from stocks_dashboard.url_state import select, select_many
+from stocks_dashboard.symbols import choose_benchmark, choose_symbols, symbols
 from stocks_dashboard.warehouse import prefetch, rows
 
 _FIRST_CHOICE = 4
@@ -22,22 +22,23 @@ def page() -> None:
         "Compare",
         "Total return (adjusted closes) of up to seven symbols and a benchmark, from the first day that all have.",
     )
-    names = labels()
-    chosen = select_many(
-        "Symbols",
-        list(names),
-        default=list(names)[:_FIRST_CHOICE],
+    _compared()
+
+
+@part
+def _compared() -> None:
+    spans = symbols()
+    chosen = choose_symbols(
+        default=spans["symbol"].head(_FIRST_CHOICE).to_list(),
         limit=queries.COMPARED - 1,  # and the benchmark
-        key="symbols",
-        form=names.__getitem__,
         placeholder="Type a symbol or a company",
     )
     if not chosen:
         st.info("Choose at least one symbol.", icon=":material/playlist_add:")
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        first, last = choose_range(symbols().filter(pl.col("symbol").is_in(chosen)), default=Horizon.MAX)
-        benchmark = select("Benchmark", ["", *names], key="benchmark", form=lambda each: names.get(each, "None"))
+        first, last = choose_range(spans.filter(pl.col("symbol").is_in(chosen)))
+        benchmark = choose_benchmark()
     everyone = [Symbol(each) for each in dict.fromkeys([*chosen, *([benchmark] if benchmark else [])])]
     choice: dict[str, Value] = {"symbols": everyone, "first": first, "last": last}
     against = {**choice, "benchmark": Symbol(benchmark)} if benchmark else None
@@ -120,3 +121,6 @@ def _tiles(comparison: pl.DataFrame) -> None:
             tile("Calmest", one["symbol"], f"{one['volatility']:.1f} % a year")
         deep = comparison.sort("max_drawdown").row(0, named=True)
         tile("Deepest fall", deep["symbol"], f"{deep['max_drawdown']:.1f} %", change=-1)
+
+
+PAGE = Page(title="Compare", icon=":material/ssid_chart:", draw=page)

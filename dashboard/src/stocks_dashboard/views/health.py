@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import queries
+from stocks_dashboard import queries, state
+from stocks_dashboard.page import Page, part
 from stocks_dashboard.page_parts import head, table, tile
 from stocks_dashboard.settings import load_settings
 from stocks_dashboard.warehouse import log_rows
@@ -155,11 +156,12 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
         st.code(builds["message"][0], language=None, wrap_lines=True)
 
 
+@part
 def _findings(findings: pl.DataFrame) -> None:
     if findings.is_empty():
         st.info("No rule has been checked yet. `make run` checks them all.", icon=":material/rule:")
         return
-    only = st.toggle("Only rules that found rows", value=True, key="failing", bind="query-params")
+    only = state.switch("Only rules that found rows", name="failing", default=True)
     shown = findings.filter(pl.col("failures") > 0) if only else findings
     if shown.is_empty():
         st.success(f"All {findings.height} rules hold.", icon=":material/verified:")
@@ -214,3 +216,6 @@ def _part(title: str, frame: pl.DataFrame, nothing: str, columns: dict[str, obje
         st.caption(f":material/check: {nothing}")
     else:
         table(frame, columns, export=export)
+
+
+PAGE = Page(title="Health", icon=":material/monitor_heart:", draw=page)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import charts, queries
+from stocks_dashboard import charts, queries, state
 from stocks_dashboard.literals import Symbol
-from stocks_dashboard.page_parts import choose_range, choose_sector, details, head, labels, show, symbols, table
+from stocks_dashboard.page import Page, part
+from stocks_dashboard.page_parts import choose_range, choose_sector, details, head, show, table
 from stocks_dashboard.palette import palette
-from stocks_dashboard.url_state import select, select_many
+from stocks_dashboard.symbols import choose_symbols, symbols
 from stocks_dashboard.warehouse import rows
 
 _MEASURES = {
@@ -25,6 +26,12 @@ _MEASURES = {
 def page() -> None:
     """Draws the page."""
     head("Market", "How sectors did, how much was traded, and which symbols move together.")
+    _by_sector()
+    _correlation()
+
+
+@part
+def _by_sector() -> None:
     colours = palette()
     by_sector = rows(queries.BY_SECTOR)
     if by_sector.is_empty():
@@ -33,7 +40,7 @@ def page() -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("Sectors", anchor=False)
-        measure = select("Measure", list(_MEASURES), key="measure", form=_MEASURES.__getitem__)
+        measure = state.select("Measure", list(_MEASURES), name="measure", form=_MEASURES.__getitem__)
         show(charts.sectors(by_sector, column=measure, title=_MEASURES[measure], colours=colours), key="sectors")
     with right:
         st.subheader("Volumes", anchor=False)
@@ -42,7 +49,6 @@ def page() -> None:
     if part := details("Sectors in numbers", key="numbers", icon=":material/table:"):
         with part:
             _sectors(by_sector)
-    _correlation()
 
 
 def _sectors(by_sector: pl.DataFrame) -> None:
@@ -65,19 +71,12 @@ def _sectors(by_sector: pl.DataFrame) -> None:
     )
 
 
+@part
 def _correlation() -> None:
     st.subheader("What moves together", anchor=False)
-    names = labels()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         sector = choose_sector()
-        chosen = select_many(
-            "Symbols",
-            list(names),
-            key="symbols",
-            limit=queries.CORRELATED,
-            form=names.__getitem__,
-            placeholder=f"The {queries.CORRELATED} most traded",
-        )
+        chosen = choose_symbols(limit=queries.CORRELATED, placeholder=f"The {queries.CORRELATED} most traded")
     first, last = choose_range(symbols())
     pairs = rows(queries.CORRELATION, sector=sector, symbols=[Symbol(each) for each in chosen], first=first, last=last)
     if pairs.is_empty():
@@ -120,3 +119,6 @@ def _both_halves(pairs: pl.DataFrame) -> pl.DataFrame:
         .with_columns(other=pl.col("symbol"), correlation=pl.lit(1.0), sessions=pl.lit(None, pl.Int64))
     )
     return pl.concat([both, itself])
+
+
+PAGE = Page(title="Market", icon=":material/donut_small:", draw=page)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import queries
+from stocks_dashboard import queries, state
+from stocks_dashboard.page import Page, go_to, part
 from stocks_dashboard.page_parts import choose_sector, download, head, tile
-from stocks_dashboard.url_state import select
 from stocks_dashboard.warehouse import rows
 
 _ORDERS = {
@@ -24,17 +24,21 @@ _ORDERS = {
 def page() -> None:
     """Draws the page."""
     head("Overview", "The latest bar of each symbol, measured on adjusted closes. Choose rows to open or compare them.")
+    _screen()
+
+
+@part
+def _screen() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        search = st.text_input(
+        search = state.search(
             "Search",
-            key="search",
-            bind="query-params",
+            name="search",
             placeholder="Symbol or company",
             icon=":material/search:",
             max_chars=60,
         )
         sector = choose_sector()
-        order = select("Order", list(_ORDERS), key="order", form=_ORDERS.__getitem__)
+        order = state.select("Order", list(_ORDERS), name="order", form=_ORDERS.__getitem__)
     choice = {"search": search.replace("\0", "").strip(), "sector": sector}
     found = rows(queries.SUMMARY, **choice, order=order)
     if found.is_empty():
@@ -105,7 +109,10 @@ def _table(found: pl.DataFrame) -> None:
     chosen = [found["symbol"][place] for place in picked.selection.rows if place < found.height]
     with st.container(horizontal=True):
         if st.button("Open", icon=":material/candlestick_chart:", disabled=len(chosen) != 1, type="primary"):
-            st.switch_page(st.session_state["_pages"]["stock"], query_params={"symbol": chosen[0]})
+            go_to("stock", symbol=chosen)
         if st.button("Compare", icon=":material/ssid_chart:", disabled=not 1 < len(chosen) <= queries.COMPARED):
-            st.switch_page(st.session_state["_pages"]["compare"], query_params={"symbols": chosen})
+            go_to("compare", symbols=chosen)
         download(lambda: found.drop("matches"), "overview")
+
+
+PAGE = Page(title="Overview", icon=":material/table_chart:", draw=page)

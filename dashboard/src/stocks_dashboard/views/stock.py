@@ -8,12 +8,13 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import charts, queries
+from stocks_dashboard import charts, queries, state
 from stocks_dashboard.horizon import Candle, candle
 from stocks_dashboard.literals import Symbol, Value
-from stocks_dashboard.page_parts import choose_range, details, head, labels, number, show, symbols, table, tile
+from stocks_dashboard.page import Page, part
+from stocks_dashboard.page_parts import choose_range, details, head, number, show, table, tile
 from stocks_dashboard.palette import palette
-from stocks_dashboard.url_state import select
+from stocks_dashboard.symbols import choose_symbol, symbols
 from stocks_dashboard.warehouse import prefetch, rows
 
 
@@ -33,14 +34,24 @@ _YEAR = {"day": 252, "week": 52}
 def page() -> None:
     """Draws the page."""
     head("Stock", "Prices, corporate actions and risk of one symbol.")
-    names = labels()
-    symbol = select(
-        "Symbol", list(names), key="symbol", form=names.__getitem__, placeholder="Type a symbol or a company"
-    )
+    _stock()
+
+
+@part
+def _stock() -> None:
+    symbol = choose_symbol()
+    if symbol is None:
+        return
     stock = rows(queries.STOCK, symbol=Symbol(symbol)).row(0, named=True)
     st.subheader(f"{stock['company_name']} ({symbol})", anchor=False)
     st.caption(" · ".join(each for each in (stock["exchange"], stock["sector"], stock["industry"]) if each))
     _tiles(stock)
+    _series(stock)
+
+
+@part
+def _series(stock: dict[str, Any]) -> None:
+    symbol = stock["symbol"]
     first, last = choose_range(symbols().filter(pl.col("symbol") == symbol))
     shown: dict[str, Value] = {"symbol": Symbol(symbol), "first": first, "last": last}
     _prices(stock, shown, candle(first, last))
@@ -66,27 +77,28 @@ def _tiles(stock: dict[str, Any]) -> None:
         st.warning(f"A bar of {stock['expected_last_date']} is expected, and isn't loaded.", icon=":material/schedule:")
 
 
+@part
 def _prices(stock: dict[str, Any], shown: dict[str, Value], width: Candle) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         basis = Basis(
-            select(
+            state.select(
                 "Prices",
                 [str(each) for each in Basis],
-                key="basis",
+                name="basis",
                 form=lambda each: _BASES[Basis(each)],
                 widget=st.segmented_control,
                 required=True,
             )
         )
-        averages = st.pills(
+        averages = state.select_many(
             "Moving averages (bars)",
             charts.AVERAGES,
-            selection_mode="multi",
+            name="average",
             default=[50],
-            key="average",
-            bind="query-params",
+            widget=st.pills,
+            selection_mode="multi",
         )
-        is_log = st.toggle("Log scale", key="log", bind="query-params", help="Equal distances are equal percentages")
+        is_log = state.switch("Log scale", name="log", help="Equal distances are equal percentages")
     candles: dict[str, Value] = {**shown, "basis": str(basis), "candle": str(width)}
     # What the charts below need comes along: the page waits once.
     along = (queries.ACTIONS, queries.RISK, queries.DRAWDOWNS, queries.RETURNS)
@@ -166,16 +178,17 @@ def _ends_of_fall(falls: pl.DataFrame, first: Value) -> pl.DataFrame:
     return pl.concat([peak, trough]).filter(pl.col("price_date") >= pl.lit(first))
 
 
+@part
 def _returns(symbol: str, bar: str, points: pl.DataFrame | None, shown: dict[str, Value]) -> None:
     if points is None:
         return
     colours = palette()
     before = 60 if bar == "day" else 26
     st.subheader("Returns, and the unusual ones", anchor=False)
-    threshold = select(
+    threshold = state.select(
         "Mark from",
         _THRESHOLDS,
-        key="z",
+        name="z",
         default=4,
         form=lambda each: f"|z| ≥ {each}",
         widget=st.segmented_control,
@@ -208,6 +221,7 @@ def _returns(symbol: str, bar: str, points: pl.DataFrame | None, shown: dict[str
             )
 
 
+@part
 def _bars(symbol: str, shown: dict[str, Value]) -> None:
     part = details("Table", key="table", icon=":material/table:")
     if part is None:
@@ -236,3 +250,6 @@ def _bars(symbol: str, shown: dict[str, Value]) -> None:
             export=f"{symbol}_bars",
             more=lambda: rows(queries.BARS, **shown, limit=queries.EXPORT_ROWS),
         )
+
+
+PAGE = Page(title="Stock", icon=":material/candlestick_chart:", draw=page)
