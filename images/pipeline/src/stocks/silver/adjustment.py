@@ -42,7 +42,7 @@ _RUN_AT_MOST = 5
 # About n x m ratios are as simple as n:m, so by chance an arbitrary link meets one within w with a probability of
 # about w x n x m / 2: the ratios that are taken for splits keep this at one in a hundred.
 _BY_CHANCE = 0.02
-# A week with a dividend leaves more room for what it doesn't tell, and a spin-off is the rarer beside one: one in forty.
+# A week with a dividend leaves more room for what it doesn't tell; a spin-off is rarer beside one: one in forty.
 _BY_CHANCE_BESIDE_DIVIDEND = 0.05
 # A spin-off of a fiftieth to a fifth of the price meets one of these within w with a probability of about 15 w. Each is
 # taken as if ten were as simple: for three spin-offs in a hundred at most; it costs the warning, and 0.2 %.
