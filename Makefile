@@ -85,7 +85,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
 ##@ Develop
-.PHONY: test format check generate lock ci coverage bench audit-mem clean
+.PHONY: test format check generate lock assets ci coverage bench audit-mem clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
 	@$(PYTEST) $(ARGS)
 
@@ -102,6 +102,7 @@ check: $(VENV)/dev ## Format, lint, types, generated files
 	$(BIN)/python -m stocks_workflows --check
 	$(BIN)/python tools/pictures.py --check
 	$(BIN)/python tools/lock.py --check
+	$(BIN)/python tools/assets.py --check
 
 generate: $(VENV)/dev ## Write the generated files again
 	$(BIN)/python tools/exchange_holidays.py
@@ -110,6 +111,9 @@ generate: $(VENV)/dev ## Write the generated files again
 
 lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 	$(BIN)/python tools/lock.py $(ARGS)
+
+assets: $(VENV)/dev ## Fetch the dashboard's chart library again, as tools/assets.py locks it (needs npm)
+	$(BIN)/python tools/assets.py
 
 ci: check test ## What CI runs; .ci/run adds what needs a cluster
 

@@ -1,7 +1,9 @@
-"""Colours that people with any kind of colour vision can tell apart (Okabe and Ito 2008).
+"""Colours that people with any kind of colour vision can tell apart.
 
-Black and yellow are left out: each vanishes in one of the two themes. Nothing is told by colour alone: lines have a
-legend and a tooltip, candles a direction, badges an icon.
+Rise and fall are Okabe and Ito's (2008) blue and vermillion. Lines were searched for: each stands out from the ground
+(WCAG's contrast of 3), and any two that the colour-blind might take for each other (CIEDE2000 below 15 as protanopes or
+deuteranopes see them) have other dashes; tests/dashboard/test_palette.py computes it. Nothing is told by colour alone:
+lines have their name at their end, candles a direction, badges an icon.
 """
 
 from __future__ import annotations
@@ -11,16 +13,21 @@ from typing import Literal
 
 import streamlit as st
 
-BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
-SKY, VERMILLION, GREY, BROWN = "#56B4E9", "#D55E00", "#8A8A8A", "#A6761D"
+
+@dataclass(frozen=True)
+class Line:
+    """How a line looks."""
+
+    colour: str
+    dash: Literal["solid", "dashed"] = "solid"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
     """The colours of one theme."""
 
-    series: tuple[str, ...]
-    """Of lines, in the order of their symbols."""
+    series: tuple[Line, ...]
+    """Of symbols, in their order; as many lines as stay legible."""
     averages: tuple[str, ...]
     """Of moving averages: none is a candle's."""
     rise: str
@@ -33,29 +40,43 @@ class Palette:
     """Of text on neutral ground."""
     paper: str
     """Of text on the ground of rise or fall."""
+    grid: str
+    """Of lines behind the marks."""
+    label: str
+    """Of the ground of what the crosshair tells at the axes, beneath white text."""
 
 
 LIGHT = Palette(
-    series=(BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, GREY, BROWN),
-    averages=(ORANGE, GREEN, PURPLE),
-    rise=BLUE,
-    fall=VERMILLION,
-    accent=BLUE,
-    muted="#8A909C",
+    series=(
+        *(Line(each) for each in ("#0072B2", "#D55E00", "#009E73", "#882255")),
+        *(Line(each, "dashed") for each in ("#332288", "#CC6677", "#661100", "#9C6ADE")),
+    ),
+    averages=("#669999", "#882255", "#330066"),
+    rise="#0072B2",
+    fall="#D55E00",
+    accent="#0072B2",
+    muted="#6B7180",
     neutral="#F2F2F2",
     ink="#31333F",
     paper="#FFFFFF",
+    grid="#E6E8EC",
+    label="#4A5060",
 )
 DARK = Palette(
-    series=(SKY, ORANGE, GREEN, VERMILLION, PURPLE, "#3B8FD9", "#B0B0B0", "#C99A45"),
-    averages=(ORANGE, GREEN, PURPLE),
-    rise=SKY,
+    series=(
+        *(Line(each) for each in ("#56B4E9", "#E69F00", "#1B6CA8", "#8C564B")),
+        *(Line(each, "dashed") for each in ("#7FD1AE", "#D7A6E8", "#B5179E", "#2A7F62")),
+    ),
+    averages=("#CCFFCC", "#9C6ADE", "#888888"),
+    rise="#56B4E9",
     fall="#E8742A",
-    accent=SKY,
-    muted="#7C8294",
+    accent="#56B4E9",
+    muted="#8A92A6",
     neutral="#2B2F3A",
     ink="#FAFAFA",
     paper="#101318",
+    grid="#2A2F3A",
+    label="#4A5060",
 )
 
 
