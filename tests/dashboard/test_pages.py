@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -25,6 +27,12 @@ def texts(app: AppTest) -> str:
         for kind in kinds
         for each in app.get(kind)
     )
+
+
+def time_chart(app: AppTest) -> dict[str, Any]:
+    """What the page's chart over sessions is told to draw, without its frame."""
+    [found] = [each.proto for each in app.get("bidi_component") if each.proto.component_name.endswith(".time_chart")]
+    return json.loads(found.mixed.json)
 
 
 def assert_sound(app: AppTest) -> None:
@@ -66,7 +74,11 @@ def test_the_overview_has_an_order_and_a_sector(open_page: OpenPage, gold_url: s
 def test_the_address_says_what_is_compared(open_page: OpenPage, gold_url: str) -> None:
     app = open_page(gold_url, "compare", symbols=["IBM", "FB"], benchmark="AAPL", horizon="6M")
     assert app.multiselect(key="symbols").value == ["IBM", "FB"]
-    assert "Relative to AAPL" in texts(app)
+    assert [each["title"] for each in time_chart(app)["panes"]] == [
+        "Index (start = 100)",
+        "Relative to AAPL (= 100)",
+        "Lead over AAPL (points)",
+    ]
     assert set(app.dataframe[0].value["symbol"]) == {"IBM", "FB", "AAPL"}
     assert "100 on 2012-09-04" in texts(app)
 
@@ -86,7 +98,10 @@ def test_a_choice_is_written_to_the_address(open_page: OpenPage, gold_url: str) 
         ("", {"sector": "'; drop schema gold; --", "order": "nothing"}),
         ("compare", {"symbols": ["NOPE", "IBM", "IBM", "x'y"], "benchmark": "NOPE", "horizon": "-1"}),
         ("compare", {"horizon": "Custom", "from": "2013-13-45", "to": "yesterday"}),
-        ("stock", {"symbol": "NOPE'--", "horizon": "9Y", "basis": "half", "z": "many", "average": "7", "log": "maybe"}),
+        (
+            "stock",
+            {"symbol": "NOPE'--", "horizon": "9Y", "basis": "half", "z": "many", "average": "7", "scale": "cubic"},
+        ),
         ("stock", {"symbol": "FB", "horizon": "Custom", "from": "1900-01-01", "to": "2999-01-01"}),
         ("stock", {"symbol": "FB", "horizon": "Custom", "from": "2013-02-01", "to": "2012-06-01"}),
         ("stock", {"symbol": "FB", "horizon": "Custom", "from": "soon", "to": "2999-01-01"}),
@@ -149,8 +164,8 @@ def test_choices_outlive_a_change_of_page(open_page: OpenPage, gold_url: str) ->
         app.run()
         assert said in texts(app)
     assert "International Business Machines Corporation (IBM)" in texts(app)
-    app.toggle(key="log").set_value(True).run()
-    assert app.query_params == {"symbol": "IBM", "horizon": "6M", "basis": "total", "log": "true"}
+    app.button_group(key="scale").set_value("log").run()
+    assert app.query_params == {"symbol": "IBM", "horizon": "6M", "basis": "total", "scale": "log"}
 
 
 def test_what_is_compared_is_what_is_correlated(open_page: OpenPage, gold_url: str) -> None:
@@ -212,7 +227,8 @@ def test_symbols_without_a_common_day_say_so(open_page: OpenPage, gold_url: str)
 def test_a_symbol_without_a_year_of_bars_shows_a_dash(open_page: OpenPage, gold_url: str) -> None:
     app = open_page(gold_url, "stock", symbol="FB")
     assert "Volatility: —" in texts(app)
-    assert "Not before 252 returns are known" in texts(app)
+    assert "not before 252 returns are known" in next(each.help for each in app.metric if each.label == "Volatility")
+    assert not any("Volatility" in each["title"] for each in time_chart(app)["panes"])
 
 
 def test_without_an_address_the_page_names_the_variable(open_page: OpenPage) -> None:

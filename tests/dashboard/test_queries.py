@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 import connectorx
 import polars as pl
-import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from tests.dashboard.conftest import Copy
 
 from stocks_dashboard import queries
 from stocks_dashboard.literals import Symbol, Value, render
+from stocks_dashboard.views.compare import beside_benchmark
 
 FIRST, LAST = date(2000, 3, 1), date(2013, 3, 1)
 Read = Callable[..., pl.DataFrame]
@@ -38,7 +36,7 @@ def facts(read: Read) -> Callable[[str], pl.DataFrame]:
 
 def test_compare_is_a_hundred_on_the_first_common_day(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
     choice = {"symbols": [Symbol("FB"), Symbol("IBM")], "first": FIRST, "last": LAST}
-    points = read(queries.INDEXED, **choice)
+    points = read(queries.INDEXED, **choice, candle="day")
     start = points.group_by("series").agg(pl.all().sort_by("price_date").first()).sort("series")
     assert start.rows() == [("FB", date(2012, 5, 18), 100.0), ("IBM", date(2012, 5, 18), 100.0)]
     ibm = facts("IBM").filter(pl.col("price_date") >= date(2012, 5, 18))["adjusted_close"]
@@ -46,16 +44,35 @@ def test_compare_is_a_hundred_on_the_first_common_day(read: Read, facts: Callabl
     assert shown[-1] == pytest.approx(100 * ibm[-1] / ibm[0], rel=1e-12)
 
 
-def test_relative_and_lead_follow_from_the_indexes(read: Read) -> None:
+def test_weeks_of_lines_end_as_their_days_do_and_begin_with_a_hundred(read: Read) -> None:
     choice = {"symbols": [Symbol("FB"), Symbol("IBM")], "first": FIRST, "last": LAST}
-    index = read(queries.INDEXED, **choice).pivot("series", index="price_date", values="value").drop_nulls()
-    against = read(queries.AGAINST_BENCHMARK, **choice, benchmark="IBM").join(index, on="price_date")
-    relative = against.filter(pl.col("series") == "ratio FB")
-    lead = against.filter(pl.col("series") == "lead FB")
-    assert against.height == relative.height + lead.height
-    assert relative.height > 100
-    assert relative.select((pl.col("value") - 100 * pl.col("FB") / pl.col("IBM")).abs().max()).item() < 1e-9
-    assert lead.select((pl.col("value") - pl.col("FB") + pl.col("IBM")).abs().max()).item() < 1e-9
+    days = read(queries.INDEXED, **choice, candle="day")
+    weeks = read(queries.INDEXED, **choice, candle="week")
+    assert weeks.join(days, on=["series", "price_date"], how="anti").is_empty()
+    monday = pl.col("price_date").dt.truncate("1w")
+    ends = days.group_by("series", monday.alias("week")).agg(pl.col("price_date").max())
+    start = days["price_date"].min()
+    assert set(weeks["price_date"]) == {start, *ends["price_date"]}
+    assert set(weeks.filter(pl.col("price_date") == start)["value"]) == {100.0}
+
+
+def test_sessions_of_two_exchanges_share_their_weeks(gold_copy: Copy) -> None:
+    """Where one exchange's week ends on Thursday and the other's on Friday, both stand at one session."""
+    gold_copy.change("delete from gold.fact_adjusted_prices where symbol = 'FB' and price_date = '2013-02-22'")
+    choice = {"symbols": ["FB", "IBM"], "first": date(2013, 2, 4), "last": LAST, "candle": "week"}
+    weeks = connectorx.read_sql(gold_copy.reader, render(queries.INDEXED, choice), return_type="polars")
+    assert weeks.filter(pl.col("price_date") == date(2013, 2, 22))["series"].to_list() == ["FB", "IBM"]
+    assert date(2013, 2, 21) not in weeks["price_date"]
+
+
+def test_relative_and_lead_follow_from_the_indexes(read: Read) -> None:
+    choice = {"symbols": [Symbol("FB"), Symbol("IBM")], "first": FIRST, "last": LAST, "candle": "day"}
+    index = read(queries.INDEXED, **choice).pivot("series", index="price_date", values="value").sort("price_date")
+    against = beside_benchmark(index, "IBM")
+    assert against.columns == ["price_date", "FB", "IBM", "ratio FB", "lead FB"]
+    assert against.select((pl.col("ratio FB") - 100 * pl.col("FB") / pl.col("IBM")).abs().max()).item() < 1e-9
+    assert against.select((pl.col("lead FB") - pl.col("FB") + pl.col("IBM")).abs().max()).item() < 1e-9
+    assert beside_benchmark(index, "").columns == index.columns
 
 
 def test_comparison_in_numbers(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
@@ -78,7 +95,7 @@ def test_comparison_in_numbers(read: Read, facts: Callable[[str], pl.DataFrame])
 def test_monthly_candles_and_averages(
     read: Read, facts: Callable[[str], pl.DataFrame], basis: str, column: str
 ) -> None:
-    shown = read(queries.CANDLES, symbol="AAPL", first=FIRST, last=LAST, basis=basis, candle="month")
+    shown = read(queries.CANDLES, symbol="AAPL", basis=basis, candle="month")
     factor = pl.col(column) / pl.col("close")
     shares = pl.col("volume") * (1 if basis == "raw" else pl.col("close") / pl.col("split_adjusted_close"))
     expected = (
@@ -90,6 +107,7 @@ def test_monthly_candles_and_averages(
             close=pl.col(column),
             volume=shares.cast(pl.Float64),
             **{f"average_{n}": pl.col(column).rolling_mean(n) for n in (20, 50, 200)},
+            **{name: 100 * pl.col(name) for name in ("drawdown", "volatility_52w", "simple_return")},
         )
         .group_by(pl.col("price_date").dt.truncate("1mo").alias("month"), maintain_order=True)
         .agg(
@@ -100,6 +118,12 @@ def test_monthly_candles_and_averages(
             pl.col("close").last(),
             pl.col("volume").sum(),
             *(pl.col(f"average_{n}").last() for n in (20, 50, 200)),
+            pl.col("drawdown").min(),
+            pl.col("volatility_52w").last().alias("volatility"),
+            pl.max_horizontal(pl.col("simple_return").max(), 0).alias("best_return"),
+            pl.min_horizontal(pl.col("simple_return").min(), 0).alias("worst_return"),
+            pl.col("dividend_amount").sum(),
+            pl.col("split_coefficient").product(),
         )
         .drop("month")
     )
@@ -107,20 +131,24 @@ def test_monthly_candles_and_averages(
     assert_frame_equal(shown, expected, rel_tol=1e-9)
 
 
-def test_averages_look_back_beyond_the_range(read: Read) -> None:
-    shown = read(queries.CANDLES, symbol="IBM", first=date(2013, 2, 1), last=LAST, basis="split", candle="day")
-    assert shown["average_200"].null_count() == 0
-
-
 def test_a_split_is_a_fall_only_as_traded(read: Read) -> None:
-    around = {"symbol": "AAPL", "first": date(2005, 2, 25), "last": date(2005, 2, 28), "candle": "day"}
-    before, after = read(queries.CANDLES, **around, basis="raw")["close"]
+    def around(basis: str) -> pl.DataFrame:
+        days = pl.col("price_date").is_between(date(2005, 2, 25), date(2005, 2, 28))
+        return read(queries.CANDLES, symbol="AAPL", basis=basis, candle="day").filter(days)
+
+    before, after = around("raw")["close"]
     assert after / before == pytest.approx(0.5, abs=0.02)
-    before, after = read(queries.CANDLES, **around, basis="split")["close"]
+    before, after = around("split")["close"]
     assert after / before == pytest.approx(1, abs=0.02)
-    assert read(queries.ACTIONS, symbol="AAPL", first=around["first"], last=around["last"]).rows() == [
-        (date(2005, 2, 28), "Split", 2.0)
-    ]
+    assert around("raw")["split_coefficient"].to_list() == [1, 2]
+
+
+def test_candles_hold_the_worst_day_of_a_series(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
+    shown, aapl = read(queries.CANDLES, symbol="AAPL", basis="split", candle="month"), facts("AAPL")
+    assert shown["drawdown"].min() == pytest.approx(100 * aapl["drawdown"].min())
+    assert shown["worst_return"].min() == pytest.approx(100 * aapl["simple_return"].min())
+    assert shown["best_return"].max() == pytest.approx(100 * aapl["simple_return"].max())
+    assert shown["price_date"][-1] == LAST
 
 
 def test_drawdowns_have_their_days(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
@@ -190,40 +218,6 @@ def test_every_order_puts_unknown_values_last(read: Read, order: str) -> None:
     assert shown.height == 5
     if order == "volatility":
         assert shown["symbol"].to_list() == ["AAPL", "GOOG", "MSFT", "IBM", "FB"]
-
-
-def test_lines_keep_the_worst_day_of_a_series(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
-    points = read(queries.RISK, symbol="AAPL", first=FIRST, last=LAST)
-    aapl = facts("AAPL")
-    for series, column in (("drawdown", "drawdown"), ("volatility", "volatility_52w"), ("return", "simple_return")):
-        shown = points.filter(pl.col("series") == series)
-        assert shown.height <= queries.POINTS_A_LINE // 2
-        assert shown["value"].min() == pytest.approx(100 * aapl[column].min())
-        assert shown["value"].max() == pytest.approx(100 * aapl[column].max())
-        assert shown["price_date"][-1] == LAST
-
-
-@given(values=st.lists(st.floats(-1e6, 1e6).map(lambda value: round(value, 3)), min_size=1, max_size=1_500))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
-def test_reduction_keeps_ends_and_extremes_of_any_line(gold_url: str, values: list[float]) -> None:
-    days = [date(1999, 1, 4) + timedelta(place) for place in range(len(values))]
-    statement = f"""
-    with points as (
-        select 'X' as series, price_date, value
-        from unnest(%s::date[], %s::double precision[]) as t (price_date, value)
-    ), {queries._reduced("points")}
-    """
-    with psycopg.connect(gold_url) as connection:
-        kept = [(row[1], row[2]) for row in connection.execute(statement.encode(), [days, values])]
-    there = list(zip(days, values, strict=True))
-    assert len(kept) <= queries.POINTS_A_LINE
-    assert set(kept) <= set(there)
-    assert kept[0] == there[0]
-    assert kept[-1] == there[-1]
-    assert min(value for _, value in kept) == min(values)
-    assert max(value for _, value in kept) == max(values)
-    if len(values) <= queries.POINTS_A_LINE // 4:
-        assert kept == there
 
 
 def test_queries_read_gold_alone() -> None:

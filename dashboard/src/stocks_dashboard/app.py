@@ -19,14 +19,11 @@ from stocks_dashboard.warehouse import pulse
 
 # A Material icon would be fetched from the internet.
 _ICON = Path(__file__).with_name("icon.svg")
-# Streamlit leaves a third of a phone's screen empty above the title.
-_STYLE = "<style>.stMainBlockContainer { padding-top: 4.5rem; padding-bottom: 3rem; }</style>"
 
 
 def main() -> None:
     """Draws the page that the URL names."""
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
-    st.html(_STYLE)
     state.arrive()
     chosen = navigation(PAGES)
     with faults_told(st.title):

@@ -7,7 +7,9 @@ from datetime import date
 from enum import StrEnum
 
 CANDLES = 600
-"""Bars that a chart shows at most: more are narrower than a pixel or two."""
+"""Candles that a chart shows at a time, at most: more are narrower than a pixel or two."""
+POINTS = 1_500
+"""Points of a line, as many as a wide screen has pixels."""
 
 _SESSIONS_A_YEAR = 252
 
@@ -55,9 +57,9 @@ class Candle(StrEnum):
     MONTH = "month"
 
 
-def candle(first: date, last: date) -> Candle:
-    """The finest candle of which CANDLES are enough."""
+def candle(first: date, last: date, most: int = CANDLES) -> Candle:
+    """The finest candle of which no more than `most` are needed."""
     days = (last - first).days + 1
-    if days * _SESSIONS_A_YEAR / 365 <= CANDLES:
+    if days * _SESSIONS_A_YEAR / 365 <= most:
         return Candle.DAY
-    return Candle.WEEK if days / 7 <= CANDLES else Candle.MONTH
+    return Candle.WEEK if days / 7 <= most else Candle.MONTH

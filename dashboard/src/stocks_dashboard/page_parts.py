@@ -5,62 +5,73 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import polars.selectors as cs
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from stocks_dashboard import queries, state
 from stocks_dashboard.charts import Spec
 from stocks_dashboard.errors import DashboardError, GoldMissing
 from stocks_dashboard.horizon import Horizon, first_day
 from stocks_dashboard.symbols import symbols
+from stocks_dashboard.time_chart import Scale
 from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, rows
 
+T = TypeVar("T")
+
 _DASH = "—"
+_SCALES = {Scale.LINEAR: "Linear", Scale.LOG: "Log", Scale.PERCENT: "%"}
+_STRIP = 58  # pixels: label and number of a tile
 
 
-def tile(title: str, value: str, note: str | None = None, *, change: float | None = None, about: str = "") -> None:
-    """A number in a box; the boxes of a row are equally high.
+def strip() -> DeltaGenerator:
+    """Where tiles stand side by side, in one row however narrow the screen is: a finger moves it.
+
+    Its height is fixed, so that what stands beneath doesn't move when the numbers come.
+    """
+    return st.container(horizontal=True, wrap=False, gap="medium", height=_STRIP, border=False)
+
+
+def tile(title: str, value: str, *, about: str = "") -> None:
+    """A number within a strip.
 
     Args:
         title: What it is.
-        value: The number, with its unit.
-        note: Stands beneath it.
-        change: What the note is coloured by, and has an arrow of; grey without.
+        value: The number, with its unit and whose it is.
         about: Shown to who asks for it.
     """
-    st.metric(
-        title,
-        value,
-        note,
-        delta_color="off" if change is None else "blue" if change >= 0 else "orange",
-        delta_arrow="off" if change is None else "auto",
-        help=about or None,
-        border=True,
-        height="stretch",
-    )
+    st.metric(title, value, help=about or None, width="content")
 
 
-def head(title: str, about: str, *, needs_bars: bool = True) -> None:
-    """The page's title, one sentence on what it shows, and how fresh and how sound the data are.
+def head(title: str, about: str, *, needs_bars: bool = True, beside: Callable[[], T] | None = None) -> T | None:
+    """One row: the page's title, what it is about, and how fresh and how sound the data are.
+
+    Args:
+        title: Of the page.
+        about: One sentence on what it shows, for who asks.
+        needs_bars: Whether there is nothing to see without bars.
+        beside: Draws the choice of what the page is about; what it gives is given back.
 
     Raises:
         GoldMissing: The page needs bars, and gold has none.
     """
-    st.title(title, anchor=False)
-    st.caption(about)
-    now = rows(queries.HEADLINE).row(0, named=True)
-    if now["symbols"]:
-        _badges(now)
-    elif needs_bars:
-        raise GoldMissing(MAKE_GOLD)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, help=about, width="content")
+        now = rows(queries.HEADLINE).row(0, named=True)
+        if not now["symbols"] and needs_bars:
+            raise GoldMissing(MAKE_GOLD)
+        chosen = beside() if beside else None
+        if now["symbols"]:
+            _badges(now)
+    return chosen
 
 
 def _badges(now: dict[str, Any]) -> None:
     quality = rows(queries.QUALITY).row(0, named=True)
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", width="content"):
         if now["stale"]:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
         else:
@@ -119,6 +130,7 @@ def choose_range(spans: pl.DataFrame) -> tuple[date, date]:
             widget=st.pills,
             required=True,
             label_visibility="collapsed",
+            wrap=True,
         )
     )
     if horizon is Horizon.CUSTOM:
@@ -160,6 +172,21 @@ def _day(texts: list[str] | None) -> date | None:
         return date.fromisoformat(texts[0]) if texts else None
     except ValueError:
         return None
+
+
+def choose_scale() -> Scale:
+    """How values are placed on their axis."""
+    return Scale(
+        state.select(
+            "Scale",
+            [str(each) for each in Scale],
+            name="scale",
+            form=lambda each: _SCALES[Scale(each)],
+            widget=st.segmented_control,
+            required=True,
+            help="On a log scale equal distances are equal percentages; % counts from the first day in view",
+        )
+    )
 
 
 def choose_sector() -> str:

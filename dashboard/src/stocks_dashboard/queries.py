@@ -1,19 +1,13 @@
 """Every statement that the dashboard sends; all read the schema gold.
 
 `${name}` is a parameter, which `literals.render` writes. What a screen can't show is reduced here, in the warehouse:
-candles are joined to weeks or months, lines keep the first, last, lowest and highest point of each of POINTS_A_LINE / 4
-equal stretches of days (so that the worst day of 25 years is still seen), tables are cut.
+candles are joined to weeks or months, lines to weeks, returns to bins, and tables are cut.
 """
 
 # ruff: noqa: S608 what is put together here are constants of this file
 
 from __future__ import annotations
 
-POINTS_A_LINE = 400
-"""On a chart as wide as the page, where a stretch is ten pixels; one of two beside each other has half as many.
-
-A browser takes longer to draw points than the warehouse to find them.
-"""
 TABLE_ROWS = 250
 EXPORT_ROWS = 20_000
 SYMBOLS_SHOWN = 500
@@ -130,56 +124,6 @@ _PRICES = """
 _SHOWN = "prices.symbol = ${symbol} and prices.price_date between ${first} and ${last}"
 
 
-def _reduced(points: str, most: int = POINTS_A_LINE) -> str:
-    """CTEs that reduce the CTE `points` (series, price_date, value), and a select of what is left.
-
-    A stretch keeps its extremes and its ends: four points, of which some may be the same. Arrays compare by their
-    first elements, so a minimum of (value, day) is the day of the lowest value too.
-    """
-    return f"""
-bounds as (
-
-    select min(price_date) as first_day, max(price_date) as last_day from {points}
-
-),
-
-stretches as (
-
-    select
-        series,
-        array[value, price_date - date '1970-01-01'] as by_value,
-        array[price_date - date '1970-01-01', value] as by_day,
-        width_bucket(
-            (price_date - first_day)::double precision, 0, last_day - first_day + 1, {most // 4}
-        ) as stretch
-    from {points}
-    cross join bounds
-    where value is not null
-
-),
-
-ends as (
-
-    select
-        series,
-        min(by_value) as lowest,
-        max(by_value) as highest,
-        min(by_day) as first_day,
-        max(by_day) as last_day
-    from stretches
-    group by series, stretch
-
-)
-
-select distinct series, date '1970-01-01' + kept.day::integer as price_date, kept.value
-from ends
-cross join lateral (
-    values (lowest[2], lowest[1]), (highest[2], highest[1]), (first_day[1], first_day[2]), (last_day[1], last_day[2])
-) as kept (day, value)
-order by series, price_date
-"""
-
-
 # --- Compare
 
 _COMPARED = f"""
@@ -209,6 +153,7 @@ indexed as (
         prices.symbol,
         prices.price_date,
         prices.interval,
+        prices.price_date = base.price_date as is_base,
         100 * prices.adjusted_close / start.adjusted_close as index_value
     from prices
     inner join base on prices.price_date >= base.price_date
@@ -217,33 +162,17 @@ indexed as (
 )
 """
 
+# The last index of each day or week, and the first of all; exchanges close on other days, but share their weeks.
 INDEXED = f"""
-with {_COMPARED},
-points as (
+with {_COMPARED}
 
-    select symbol as series, price_date, index_value as value from indexed
-
-),
-{_reduced("points")}
-"""
-
-# Series are named by what is compared: "ratio IBM", "lead IBM".
-AGAINST_BENCHMARK = f"""
-with {_COMPARED},
-points as (
-
-    select measure.name || ' ' || indexed.symbol as series, indexed.price_date, measure.value
-    from indexed
-    inner join indexed as benchmark on indexed.price_date = benchmark.price_date
-    cross join lateral (
-        values
-        ('ratio', 100 * indexed.index_value / benchmark.index_value),
-        ('lead', indexed.index_value - benchmark.index_value)
-    ) as measure (name, value)
-    where benchmark.symbol = ${{benchmark}} and indexed.symbol <> ${{benchmark}}
-
-),
-{_reduced("points", POINTS_A_LINE // 2)}
+select
+    symbol as series,
+    max(max(price_date)) over (partition by is_base, date_trunc(${{candle}}, price_date)) as price_date,
+    (array_agg(index_value order by price_date))[count(*)] as value
+from indexed
+group by symbol, is_base, date_trunc(${{candle}}, price_date)
+order by 2, 1
 """
 
 COMPARISON = f"""
@@ -312,6 +241,8 @@ _BASIS = """
         end
 """
 
+# The whole series: a visitor moves to any day of it. A candle tells the lowest drawdown, the best and the worst return,
+# and the furthest from usual, so the worst day of 25 years is seen in months too.
 CANDLES = f"""
 with
 
@@ -326,14 +257,19 @@ adjusted as (
         case ${{basis}}
             when 'raw' then prices.volume
             else prices.volume * prices.close / nullif(prices.split_adjusted_close, 0)
-        end as volume
+        end as volume,
+        prices.drawdown,
+        prices.volatility_52w,
+        prices.simple_return,
+        prices.dividend_amount,
+        prices.split_coefficient
     from {_PRICES}
     where prices.symbol = ${{symbol}}
 
 ),
 
--- Averages look back beyond the first day that is shown; the first bars of a series have none. A moving average is
--- the difference of two running sums: PostgreSQL adds a moving window of floats again for every row.
+-- The first bars of a series have no average. A moving average is the difference of two running sums: PostgreSQL adds
+-- a moving window of floats again for every row.
 running as (
 
     select *, row_number() over sessions as bars, sum(close) over sessions as total
@@ -359,48 +295,20 @@ select
     (array_agg(open order by price_date))[1] as open,
     max(high) as high,
     min(low) as low,
-    (array_agg(close order by price_date desc))[1] as close,
+    (array_agg(close order by price_date))[count(*)] as close,
     sum(volume)::double precision as volume,
-    (array_agg(average_20 order by price_date desc))[1] as average_20,
-    (array_agg(average_50 order by price_date desc))[1] as average_50,
-    (array_agg(average_200 order by price_date desc))[1] as average_200
+    (array_agg(average_20 order by price_date))[count(*)] as average_20,
+    (array_agg(average_50 order by price_date))[count(*)] as average_50,
+    (array_agg(average_200 order by price_date))[count(*)] as average_200,
+    100 * min(drawdown) as drawdown,
+    100 * (array_agg(volatility_52w order by price_date))[count(*)] as volatility,
+    100 * greatest(max(simple_return), 0) as best_return,
+    100 * least(min(simple_return), 0) as worst_return,
+    sum(dividend_amount) as dividend_amount,
+    round(exp(sum(ln(split_coefficient)))::numeric, 4)::double precision as split_coefficient
 from averaged
-where price_date between ${{first}} and ${{last}}
 group by date_trunc(${{candle}}, price_date)
 order by 1
-"""
-
-ACTIONS = f"""
-select
-    prices.price_date,
-    case when prices.split_coefficient <> 1 then 'Split' else 'Dividend' end as action,
-    case
-        when prices.split_coefficient <> 1 then round(prices.split_coefficient::numeric, 4)::double precision
-        else prices.dividend_amount
-    end as amount
-from {_PRICES}
-where {_SHOWN} and (prices.dividend_amount <> 0 or prices.split_coefficient <> 1)
-order by prices.price_date desc
-limit {TABLE_ROWS}
-"""
-
-RISK = f"""
-with
-
-points as (
-
-    select measure.series, prices.price_date, measure.value
-    from {_PRICES}
-    cross join lateral (
-        values
-        ('drawdown', 100 * prices.drawdown),
-        ('volatility', 100 * prices.volatility_52w),
-        ('return', 100 * prices.simple_return)
-    ) as measure (series, value)
-    where {_SHOWN}
-
-),
-{_reduced("points", POINTS_A_LINE // 2)}
 """
 
 # A fall begins at a new high and lasts until the next one.

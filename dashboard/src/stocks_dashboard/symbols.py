@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -40,14 +41,16 @@ def choose_symbol() -> str | None:
         key="symbol",
         format_func=names.__getitem__,
         placeholder="Type a symbol or a company",
+        label_visibility="collapsed",
+        width=320,
         on_change=_took_symbol,
     )
     _tell("symbol", unknown, names)
     return shown
 
 
-def choose_symbols(*, limit: int, default: Sequence[str] = (), placeholder: str) -> list[str]:
-    """The symbols that are compared, those that there are; of the others it is said."""
+def choose_symbols(*, limit: int, default: Sequence[str] = (), placeholder: str, **more: Any) -> list[str]:
+    """The symbols that are compared, those that there are; of the others it is said. `more` goes to the widget."""
     names = labels()
     unknown = _unknown("symbols", names)
     chosen = state.select_many(
@@ -59,6 +62,7 @@ def choose_symbols(*, limit: int, default: Sequence[str] = (), placeholder: str)
         form=names.__getitem__,
         keeps_unknown=True,
         placeholder=placeholder,
+        **more,
     )
     _tell("symbols", unknown, names, beside=chosen)
     return chosen

@@ -5,69 +5,98 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import charts, queries
+from stocks_dashboard import queries, time_chart, timelines
+from stocks_dashboard.horizon import POINTS, candle
 from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import choose_range, head, show, table, tile
+from stocks_dashboard.page_parts import choose_range, choose_scale, head, strip, table, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_benchmark, choose_symbols, symbols
 from stocks_dashboard.warehouse import prefetch, rows
 
 _FIRST_CHOICE = 4
+_HEIGHT = 600  # pixels
 
 
 def page() -> None:
     """Draws the page."""
-    head(
+    chosen = head(
         "Compare",
         "Total return (adjusted closes) of up to seven symbols and a benchmark, from the first day that all have.",
+        beside=lambda: choose_symbols(
+            default=symbols()["symbol"].head(_FIRST_CHOICE).to_list(),
+            limit=queries.COMPARED - 1,  # and the benchmark
+            placeholder="Type a symbol or a company",
+            label_visibility="collapsed",
+            width=480,
+        ),
     )
-    _compared()
+    if chosen:
+        _compared(chosen)
+    else:
+        st.info("Choose at least one symbol.", icon=":material/playlist_add:")
 
 
 @part
-def _compared() -> None:
-    spans = symbols()
-    chosen = choose_symbols(
-        default=spans["symbol"].head(_FIRST_CHOICE).to_list(),
-        limit=queries.COMPARED - 1,  # and the benchmark
-        placeholder="Type a symbol or a company",
-    )
-    if not chosen:
-        st.info("Choose at least one symbol.", icon=":material/playlist_add:")
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        first, last = choose_range(spans.filter(pl.col("symbol").is_in(chosen)))
+def _compared(chosen: list[str]) -> None:
+    tiles = strip()
+    place, controls = st.columns([5, 1], gap="medium")
+    spot = place.container(height=_HEIGHT, border=False)  # there before what it holds: nothing moves
+    with controls:
+        first, last = choose_range(symbols().filter(pl.col("symbol").is_in(chosen)))
+        scale = choose_scale()
         benchmark = choose_benchmark()
     everyone = [Symbol(each) for each in dict.fromkeys([*chosen, *([benchmark] if benchmark else [])])]
     choice: dict[str, Value] = {"symbols": everyone, "first": first, "last": last}
-    against = {**choice, "benchmark": Symbol(benchmark)} if benchmark else None
-    prefetch(
-        (queries.INDEXED, choice),
-        (queries.COMPARISON, choice),
-        *([(queries.AGAINST_BENCHMARK, against)] if against else []),
-    )
-    points = rows(queries.INDEXED, **choice)
+    lines = {**choice, "candle": str(candle(first, last, POINTS))}
+    prefetch((queries.INDEXED, lines), (queries.COMPARISON, choice))
+    points = rows(queries.INDEXED, **lines)
     if points.is_empty():
-        st.info(
+        spot.info(
             "These symbols have no day in common there. Choose a longer range, or leave one of them out.",
             icon=":material/event_busy:",
         )
         return
-    _show(points, everyone, benchmark, choice)
-
-
-def _show(points: pl.DataFrame, everyone: list[Symbol], benchmark: str, choice: dict[str, Value]) -> None:
     comparison = rows(queries.COMPARISON, **choice)
-    _tiles(comparison)
-    st.subheader(f"100 on {points['price_date'].min()!s}", anchor=False)
-    show(charts.lines(points, everyone, title="Index (start = 100)", level=100, colours=palette()), key="indexed")
-    others = [each for each in everyone if each != benchmark]
-    if benchmark and others:
-        against = rows(queries.AGAINST_BENCHMARK, **choice, benchmark=Symbol(benchmark)).with_columns(
-            pl.col("series").str.split_exact(" ", 1).struct.rename_fields(["measure", "series"]).struct.unnest()
+    with tiles:
+        _tiles(comparison)
+    index = beside_benchmark(points.pivot("series", index="price_date", values="value").sort("price_date"), benchmark)
+    start, end = index["price_date"][0], index["price_date"][-1]
+    with spot:
+        time_chart.show(
+            index,
+            timelines.compared(index, everyone, benchmark=benchmark, scale=scale, colours=palette()),
+            key="compared",
+            label=f"What 100 in each of {', '.join(everyone)} became since {start}.",
+            height=_HEIGHT,
+            view=(start, end),
+            colours=palette(),
         )
-        _against(against, everyone, others, benchmark)
+    place.caption(
+        f"100 on {start}; in %, what has changed since the first day in view. Point at a line to bring it forward; "
+        "drag to move, Shift and drag to choose days, Shift and wheel to zoom, double-click for all."
+    )
+    _numbers(comparison)
+
+
+def beside_benchmark(index: pl.DataFrame, benchmark: str) -> pl.DataFrame:
+    """Indexes and, of each symbol but the benchmark, `ratio` and `lead`.
+
+    Args:
+        index: price_date, and a column a symbol that is 100 at its start.
+        benchmark: One of the symbols; none where empty.
+    """
+    others = [pl.col(each) for each in index.columns[1:] if each != benchmark]
+    if not benchmark:
+        return index
+    own = pl.col(benchmark)
+    return index.with_columns(
+        *((each / own * 100).name.prefix("ratio ") for each in others),
+        *((each - own).name.prefix("lead ") for each in others),
+    )
+
+
+def _numbers(comparison: pl.DataFrame) -> None:
     st.subheader("In numbers", anchor=False)
     percent = "%+.2f %%"
     table(
@@ -86,41 +115,16 @@ def _show(points: pl.DataFrame, everyone: list[Symbol], benchmark: str, choice: 
     )
 
 
-def _against(against: pl.DataFrame, everyone: list[Symbol], others: list[Symbol], benchmark: str) -> None:
-    """Beside each other: the index over the benchmark's, and what it is ahead by."""
-    about = (
-        ("ratio", f"Relative to {benchmark}", f"Above 100 means ahead of {benchmark} since the start."),
-        ("lead", f"Lead over {benchmark}", "Difference of the two indexes, in points of the start's 100."),
-    )
-    for place, (measure, title, caption) in zip(st.columns(2), about, strict=True):
-        is_lead = measure == "lead"
-        with place:
-            st.subheader(title, anchor=False)
-            st.caption(caption)
-            chart = charts.lines(
-                against.filter(pl.col("measure") == measure),
-                everyone,
-                title="Lead (points)" if is_lead else f"Index ({benchmark} = 100)",
-                level=0 if is_lead else 100,
-                colours=palette(),
-                named=others,
-                filled=is_lead,
-                height=280,
-            )
-            show(chart, key=measure)
-
-
 def _tiles(comparison: pl.DataFrame) -> None:
     best, worst = comparison.row(0, named=True), comparison.row(-1, named=True)
-    with st.container(horizontal=True):
-        for title, one in (("Best", best), ("Worst", worst)):
-            tile(title, one["symbol"], f"{one['total_return']:+.1f} %", change=one["total_return"])
-        calm = comparison.drop_nulls("volatility").sort("volatility")
-        if not calm.is_empty():
-            one = calm.row(0, named=True)
-            tile("Calmest", one["symbol"], f"{one['volatility']:.1f} % a year")
-        deep = comparison.sort("max_drawdown").row(0, named=True)
-        tile("Deepest fall", deep["symbol"], f"{deep['max_drawdown']:.1f} %", change=-1)
+    for title, one in (("Best", best), ("Worst", worst)):
+        tile(title, f"{one['symbol']} {one['total_return']:+.1f} %")
+    calm = comparison.drop_nulls("volatility").sort("volatility")
+    if not calm.is_empty():
+        one = calm.row(0, named=True)
+        tile("Calmest", f"{one['symbol']} {one['volatility']:.1f} % a year")
+    deep = comparison.sort("max_drawdown").row(0, named=True)
+    tile("Deepest fall", f"{deep['symbol']} {deep['max_drawdown']:.1f} %")
 
 
 PAGE = Page(title="Compare", icon=":material/ssid_chart:", draw=page)

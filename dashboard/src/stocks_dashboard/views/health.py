@@ -7,7 +7,7 @@ import streamlit as st
 
 from stocks_dashboard import queries, state
 from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import head, table, tile
+from stocks_dashboard.page_parts import head, strip, table, tile
 from stocks_dashboard.settings import load_settings
 from stocks_dashboard.warehouse import log_rows
 
@@ -130,18 +130,17 @@ def page() -> None:
 
 def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> None:
     builds = log_rows(queries.BUILDS)
-    with st.container(horizontal=True):
+    with strip():
         if not runs.is_empty():
             last = runs.row(0, named=True)
-            tile("Last run", _outcome(last), f"{last['started_at']:%Y-%m-%d %H:%M}")
+            tile(f"Last run {last['started_at']:%Y-%m-%d %H:%M}", _outcome(last))
         published = builds.drop_nulls("published_at")
         if not published.is_empty():
             newest = published.row(0, named=True)
             is_newest = newest["build_id"] == builds["build_id"][0]
             tile(
-                "Gold",
+                f"Gold {newest['published_at']:%Y-%m-%d %H:%M}",
                 f"Build {newest['build_id']}",
-                f"{newest['published_at']:%Y-%m-%d %H:%M}",
                 about="The newest build." if is_newest else "A later build failed; this one is shown.",
             )
         failing = findings.filter(pl.col("failures") > 0)

@@ -7,7 +7,7 @@ import streamlit as st
 
 from stocks_dashboard import queries, state
 from stocks_dashboard.page import Page, go_to, part
-from stocks_dashboard.page_parts import choose_sector, download, head, tile
+from stocks_dashboard.page_parts import choose_sector, download, head, strip, tile
 from stocks_dashboard.warehouse import rows
 
 _ORDERS = {
@@ -50,7 +50,7 @@ def _screen() -> None:
 
 def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
     matches = found["matches"][0]
-    with st.container(horizontal=True):
+    with strip():
         tile("Symbols", f"{matches:,}")
         for period in ("day", "week"):
             changes = extremes.filter(pl.col("period") == period).sort("change", descending=True)
@@ -60,7 +60,7 @@ def _tiles(found: pl.DataFrame, extremes: pl.DataFrame) -> None:
             ends = zip(("Best", "Worst"), (changes.row(0), changes.row(-1)), strict=True)
             for title, (_, symbol, change, is_over) in ends:
                 so_far = "" if is_over else " so far"
-                tile(f"{title} {period}{so_far}", symbol, f"{change:+.2f} %", change=change)
+                tile(f"{title} {period}{so_far}", f"{symbol} {change:+.2f} %")
     if matches > found.height:
         st.caption(f"The first {found.height:,} of {matches:,} in this order; search to find the others.")
 
