@@ -24,9 +24,9 @@ _UNKNOWN_EXCHANGE = "Unknown"
 _UNKNOWN_SUFFIX = re.compile(r"\.(?!WS$|RT$|PR)[A-Z0-9]{2,}$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TradingCalendar:
-    """Sessions of one exchange.
+    """Sessions of one exchange. There is one of each, so that what is made of it can be kept.
 
     Args:
         name: ISO 10383 code of the market (XNYS).

@@ -26,6 +26,7 @@ Stock dividends of 5, 10 and 25 % have no simple ratios, but usual ones: a link 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -67,7 +68,7 @@ class Continuity:
     """Why a weekly bar is taken for one of an action that it doesn't tell and that is no split, by its place."""
 
 
-def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustment, *, weekly: bool) -> Continuity:
+def check_continuity(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> Continuity:
     """Checks every link of a series.
 
     Up to five neighbouring bars are at fault where both sides agree without them, and so are the oldest bar and
@@ -75,21 +76,33 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustmen
 
     Args:
         bars: price_date, high, low, close, adjusted_close, dividend_amount and split_coefficient of the bars that
-            broke no other rule, by date.
-        blind: Boolean, for each bar: between it and the bar before is a session that may have had an action,
-            so that nothing can be expected of this link.
+            broke no other rule, by date; is_blind Boolean: between a bar and the bar before is a session that may have
+            had an action, so that nothing can be expected of this link.
         adjustment: The convention of the adjusted closes.
         weekly: Whether it is a weekly series, whose splits are to be recovered.
     """
-    links = _links(bars, adjustment, weekly=weekly).with_columns(blind=blind)
-    unexplained = links.select(~pl.col("agrees")).to_series().fill_null(value=False)
-    broken = unexplained & ~blind
-    newest = len(bars) - 1
+    links = _links(bars, adjustment, weekly=weekly)
+    unexplained = (~links["agrees"]).fill_null(value=False)
+    broken = unexplained & ~links["is_blind"]
+    asked = (unexplained if weekly else broken).arg_true().to_list()
+    return _explained(_measured(links), asked, broken, weekly=weekly) if asked else Continuity(splits=links["split"])
+
+
+def _explained(links: pl.DataFrame, asked: Sequence[int], broken: pl.Series, *, weekly: bool) -> Continuity:
+    """What the links say that the actions told don't explain.
+
+    Args:
+        links: `_measured`.
+        asked: Their places.
+        broken: Boolean, for each link: whether it is one of which something can be expected.
+        weekly: Whether splits are to be recovered.
+    """
+    newest = len(links) - 1
     faults: dict[int, str] = {}
     splits: dict[int, float] = {}
     spin_offs: dict[int, str] = {}
     told_until = 0
-    for place in (unexplained if weekly else broken).arg_true():
+    for place in asked:
         if place <= told_until:  # the way back from a run, or within it
             continue
         why = _tell(links, place)
@@ -108,8 +121,8 @@ def check_continuity(bars: pl.DataFrame, blind: pl.Series, adjustment: Adjustmen
             splits[place] = split
             spin_offs[place] = f"{why}: taken for a spin-off, as a split of {split:.4g}"
         else:
-            return Continuity(splits=links["exact_split"], faults=faults | {place: why}, shift=why)
-    exact = links["exact_split"].scatter(list(splits), list(splits.values()))
+            return Continuity(splits=links["split"], faults=faults | {place: why}, shift=why)
+    exact = links["split"].scatter(list(splits), list(splits.values()))
     return Continuity(splits=exact, faults=faults, spin_offs=spin_offs)
 
 
@@ -117,11 +130,10 @@ def _links(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> pl.Da
     """For each bar the link from the bar before it.
 
     Returns:
-        price_date, high, low; `close_before`; `usual_move`, a logarithm, the same for all; `factor`; `got` and
-        `expected` Float64: factor(t-1) / factor(t);
-        `at_least` and `at_most`: what dividend and printing leave for 1 / S; `agrees` Boolean: whether that holds the
-        split as told; `printed` and `action` Float64: how much a bar's adjusted close and its link may be off,
-        relative; `exact_split`.
+        The bars; `close_before`; `factor`; `got` Float64: factor(t-1) / factor(t); `lowest` and `highest` that it may
+        be by the actions told; `at_least` and `at_most`: what dividend and printing leave for 1 / S; `agrees` Boolean:
+        whether that holds the split as told; `printed`, `dividend_off` and `split_off` Float64: how much a bar's
+        adjusted close, its dividend and its split may be off, relative; `split`, exact.
     """
     close, dividend, split = pl.col("close"), pl.col("dividend_amount"), pl.col("split_coefficient")
     last_decimals = pl.col("adjusted_close") * 1e4
@@ -132,49 +144,61 @@ def _links(bars: pl.DataFrame, adjustment: Adjustment, *, weekly: bool) -> pl.Da
         prices, weight = (pl.col("low"), pl.col("high")) if weekly else (close, close), got
         expected = [price / (price + dividend) / split for price in prices]
     else:
-        before, weight = close.shift(1), pl.lit(1.0)
+        before, weight = pl.col("close_before"), pl.lit(1.0)
         extremes = pl.min_horizontal(before, "low"), pl.max_horizontal(before, "high")
         prices = extremes if weekly else (before, before)
         expected = [1 / split - dividend / price for price in prices]
     lowest, highest = prices
-    least, most = got + weight * dividend / highest, got + weight * dividend / lowest
-    dividend_off = pl.when(dividend > 0).then(_HALF_DECIMAL * weight / lowest).otherwise(0.0)
-    split_off = pl.when(split != 1).then(_HALF_DECIMAL / split).otherwise(0.0)
-    off = most * (printed.shift(1) + printed) + dividend_off
+    most, off, one_for = pl.col("most"), pl.col("off"), pl.col("one_for")
     # Of the larger: a coefficient printed as 0.0001 is anything up to twice or half as much.
-    room = pl.max_horizontal(most, 1 / split) * (WITHIN + split_off) + off
-    one_for = most.round()
+    room = pl.max_horizontal(most, 1 / split) * (WITHIN + pl.col("split_off")) + off
     return (
         bars.with_columns(
             factor=pl.col("adjusted_close") / close,
             printed=pl.when(is_rounded).then(_HALF_DECIMAL / pl.col("adjusted_close")).otherwise(0.0),
             close_before=close.shift(1),
         )
+        .with_columns(got=factor.shift(1) / factor)
         .with_columns(
-            got=factor.shift(1) / factor,
-            usual_move=(close / pl.col("close_before")).log().abs().median().fill_null(0.0),
+            lowest=expected[0],
+            highest=expected[1],
+            least=got + weight * dividend / highest,
+            most=got + weight * dividend / lowest,
+            dividend_off=pl.when(dividend > 0).then(_HALF_DECIMAL * weight / lowest).otherwise(0.0),
+            split_off=pl.when(split != 1).then(_HALF_DECIMAL / split).otherwise(0.0),
         )
-        .with_columns(
-            expected=(expected[0] + expected[1]) / 2,
-            half_width=(expected[1] - expected[0]) / 2,
-            at_least=least - room,
-            at_most=most + room,
-            dividend_off=dividend_off,
-            split_off=split_off,
-            is_exact=((most - one_for).abs() <= pl.max_horizontal(most, one_for) * WITHIN + off)
-            & ((1 / one_for - split).abs() <= _HALF_DECIMAL),
-            one_for=one_for,
-        )
+        .with_columns(off=most * (printed.shift(1) + printed) + pl.col("dividend_off"), one_for=most.round())
+        .with_columns(at_least=pl.col("least") - room, at_most=most + room)
         .with_columns(
             agrees=(1 / split).is_between("at_least", "at_most"),
-            action=(pl.col("half_width") + pl.col("dividend_off")) / pl.col("expected") + pl.col("split_off"),
-            exact_split=pl.when("is_exact").then(1 / pl.col("one_for")).otherwise(split),
+            split=pl.when(
+                (most - one_for).abs() <= pl.max_horizontal(most, one_for) * WITHIN + off,
+                (1 / one_for - split).abs() <= _HALF_DECIMAL,
+            )
+            .then(1 / one_for)
+            .otherwise(split),
         )
     )
 
 
+def _measured(links: pl.DataFrame) -> pl.DataFrame:
+    """What explaining a link takes beside `_links`.
+
+    Returns:
+        The links; `expected` Float64: factor(t-1) / factor(t) by the actions told; `action`: how much that may be off,
+        relative; `usual_move`, a logarithm, the same for all.
+    """
+    lowest, highest = pl.col("lowest"), pl.col("highest")
+    return links.with_columns(
+        expected=(lowest + highest) / 2,
+        usual_move=(pl.col("close") / pl.col("close_before")).log().abs().median().fill_null(0.0),
+    ).with_columns(
+        action=((highest - lowest) / 2 + pl.col("dividend_off")) / pl.col("expected") + pl.col("split_off"),
+    )
+
+
 def _recovered(link: dict[str, float]) -> float | None:
-    """The split that a link of `_links` leaves, of a bar that doesn't tell it; None where it is none."""
+    """The split that a link of `_measured` leaves, of a bar that doesn't tell it; None where it is none."""
     least, most = link["at_least"], link["at_most"]
     if least <= 0:
         return None
@@ -219,7 +243,7 @@ def _simplest(least: float, most: float) -> Fraction:
 def _run(links: pl.DataFrame, broken: pl.Series, place: int) -> int:
     """How many bars from a place on are off alike, so that both sides agree without them; 0 where they don't."""
     for after in range(place + 1, min(place + _RUN_AT_MOST + 1, len(links))):
-        if broken[after] or links["blind"][after]:
+        if broken[after] or links["is_blind"][after]:
             got = links["factor"][place - 1] / links["factor"][after]
             expected = math.prod(links["expected"][place : after + 1])
             off = WITHIN + links["printed"][place - 1] + links["printed"][after]

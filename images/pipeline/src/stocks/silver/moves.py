@@ -58,34 +58,35 @@ class Moves:
     """Place, rule of `rules.SUSPECT_RULES` and reason of bars that are odd, but can be right."""
 
 
-def check_moves(bars: pl.DataFrame, blind: pl.Series, *, weekly: bool = False) -> Moves:
+def check_moves(bars: pl.DataFrame, *, weekly: bool = False) -> Moves:
     """Judges every move from bar to bar.
 
     Args:
-        bars: price_date, open, high, low, close, volume, dividend_amount and split_coefficient, by date.
-        blind: Boolean, for each bar: between it and the bar before is a session that may have had an action.
+        bars: price_date, open, high, low, close, volume, dividend_amount and split_coefficient, by date; is_blind
+            Boolean: between a bar and the bar before is a session that may have had an action.
         weekly: Whether they are weeks.
     """
-    moves = _measured(bars, blind)
+    moves = _measured(bars)
     spikes, jumps = _spikes(moves)
     suspects: list[tuple[int, str, str]] = []
     found: dict[str, list[str]] = {rule: [] for rule in (ACTION_NOT_IN_PRICE, PRICE_JUMP, UNTOLD_SPLIT)}
-    for row in moves.filter("is_contradicted").iter_rows(named=True):
+    contradicted = [row for row in moves.filter("has_action").iter_rows(named=True) if _is_contradicted(row)]
+    for row in contradicted:
         if row["place"] not in spikes:
             found[ACTION_NOT_IN_PRICE].append(_tell_action(row))
-    for place in jumps:
-        row = moves.row(place, named=True)
-        if not row["is_contradicted"]:
-            found[PRICE_JUMP].append(f"{_tell_move(row)}, and no split tells why")
-    for row in () if weekly else moves.filter("is_quiet_gap").iter_rows(named=True):
+    for place in sorted(set(jumps) - {row["place"] for row in contradicted}):
+        found[PRICE_JUMP].append(f"{_tell_move(moves.row(place, named=True))}, and no split tells why")
+    for row in () if weekly else moves.filter("is_gap").iter_rows(named=True):
         place = row["place"]
-        if place in jumps or place in spikes or place - 1 in spikes:
+        if place in jumps or place in spikes or place - 1 in spikes or not _is_quiet_gap(moves, row):
             continue
         if (split := _split(row["move"])) and not _is_undone(moves, place):
             found[UNTOLD_SPLIT].append(f"{_tell_move(row)}, on a quiet day: a split of {split} that is not told")
         else:
             suspects.append((place, QUIET_GAP, f"{_tell_move(row)}, on a day of ordinary range and traded value"))
-    suspects += [(place, VOLUME_LEVEL, why) for place, why in _volume_steps(bars)]
+    for place in moves["is_step"].arg_true():
+        times = _times(_level(moves, place) / _level(moves, place - _LEVEL))
+        suspects.append((place, VOLUME_LEVEL, f"the volume of ten sessions is {times} that of the ten before"))
     return Moves(
         spikes=spikes,
         faults={rule: _first_of(reasons) for rule, reasons in found.items() if reasons},
@@ -93,55 +94,78 @@ def check_moves(bars: pl.DataFrame, blind: pl.Series, *, weekly: bool = False) -
     )
 
 
-def _measured(bars: pl.DataFrame, blind: pl.Series) -> pl.DataFrame:
-    """The bars, each with its `place`, the close `before`, its `move`, and what is odd of it.
+def _measured(bars: pl.DataFrame) -> pl.DataFrame:
+    """What is odd of each bar.
 
-    That is `is_far`, `is_contradicted` (by an action) and `is_quiet_gap`, Boolean.
+    Returns:
+        The bars; `place`; the close `before`, the `move` from it, and the `gap` from it to the open; the `size` of the
+        moves before; `shares`, the volume on one share basis; `is_far`, `has_action`, `is_gap` (a far gap without an
+        action), `is_step` (from here on the volume is on another level: every one of ten days far below or above every
+        one of the ten before), Boolean.
     """
     close, split, paid = pl.col("close"), pl.col("split_coefficient"), pl.col("dividend_amount")
-    move, gap, size = pl.col("move"), pl.col("gap"), pl.col("size")
-    told = split.log().abs() + (paid * split / pl.col("before")).log1p()
-    unlikely = _UNLIKELY * size
-    against_action = pl.max_horizontal(unlikely, pl.min_horizontal(pl.lit(_GREAT), _SHARE_OF_ACTION * told))
-    range_, value = (pl.col("high") / pl.col("low")).log(), close * pl.col("volume")
+    before, move, gap, judged = pl.col("before"), pl.col("move"), pl.col("gap"), pl.col("judged")
+    low, high, low_after, high_after = map(pl.col, ("low_before", "high_before", "low_after", "high_after"))
+    shares, has_action = pl.col("shares"), (split != 1) | (paid > 0)
     return (
-        bars.with_row_index("place")
-        .with_columns(before=close.shift(1))
-        .with_columns(
-            move=(split * (close + paid) / pl.col("before")).log(),
-            gap=(split * (pl.col("open") + paid) / pl.col("before")).log(),
-            judged=~blind & (pl.min_horizontal(close, "before") >= _CENT),
+        bars.with_columns(
+            place=pl.int_range(pl.len()),
+            before=close.shift(1),
+            shares=pl.col("volume") / split.cum_prod(),  # a split changes the number of shares
         )
         .with_columns(
-            size=pl.max_horizontal(
-                1.2 * move.abs().rolling_mean(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1).fill_null(_UNKNOWN_SIZE),
-                pl.lit(_SMALLEST_SIZE),
-            ),
-            usual_range=range_.rolling_mean(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1),
-            usual_value=value.rolling_median(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1),
+            move=(split * (close + paid) / before).log(),
+            gap=(split * (pl.col("open") + paid) / before).log(),
+            judged=~pl.col("is_blind") & (close >= _CENT) & (before >= _CENT),
+            low_after=shares.rolling_min(_LEVEL).shift(1 - _LEVEL),
+            high_after=shares.rolling_max(_LEVEL).shift(1 - _LEVEL),
         )
         .with_columns(
-            is_far=(pl.col("judged") & (move.abs() > _FAR)).fill_null(value=False),
-            # A split may be too large or too small, a dividend too large alone: a fall with one is a fall.
-            is_contradicted=(
-                pl.col("judged")
-                & ((split != 1) | (paid > 0))
-                & (move.abs() > against_action)
-                & (move.abs() < _TIMES_ACTION * told)
-                & (gap * move.sign() > against_action / 2)
-                & ((split != 1) | (move > 0))
-            ).fill_null(value=False),
-            is_quiet_gap=(
-                pl.col("judged")
-                & (split == 1)
-                & (paid == 0)
-                & (gap.abs() > pl.max_horizontal(unlikely, pl.lit(_GAP)))
-                & (move * gap.sign() > gap.abs() / 2)
-                & (range_ < _QUIET_RANGE * pl.col("usual_range"))
-                & (value < _QUIET_VALUE * pl.col("usual_value"))
+            size=(1.2 * move.abs().rolling_mean(_BEFORE, min_samples=_BEFORE_AT_LEAST).shift(1))
+            .fill_null(1.2 * _UNKNOWN_SIZE)
+            .clip(_SMALLEST_SIZE),
+            low_before=low_after.shift(_LEVEL),
+            high_before=high_after.shift(_LEVEL),
+        )
+        .with_columns(
+            is_far=(judged & (move.abs() > _FAR)).fill_null(value=False),
+            has_action=(judged & has_action).fill_null(value=False),
+            is_gap=(judged & ~has_action & (gap.abs() > _GAP)).fill_null(value=False),
+            is_step=(
+                ((low > _LEVEL_APART * high_after) & (high_after > 0))
+                | ((low_after > _LEVEL_APART * high) & (high > 0))
             ).fill_null(value=False),
         )
     )
+
+
+def _is_contradicted(row: dict[str, Any]) -> bool:
+    """Whether the close does not follow a bar's action.
+
+    A split may be too large or too small, a dividend too large alone: a fall with one is a fall.
+    """
+    split, paid, move = row["split_coefficient"], row["dividend_amount"], row["move"]
+    told = abs(math.log(split)) + math.log1p(paid * split / row["before"])
+    against = max(_UNLIKELY * row["size"], min(_GREAT, _SHARE_OF_ACTION * told))
+    return bool(
+        against < abs(move) < _TIMES_ACTION * told
+        and row["gap"] * move > 0
+        and abs(row["gap"]) > against / 2
+        and (split != 1 or move > 0)
+    )
+
+
+def _is_quiet_gap(moves: pl.DataFrame, row: dict[str, Any]) -> bool:
+    """Whether a far gap is unlikely and stays, on a day of usual range and traded value."""
+    gap, move, place = abs(row["gap"]), row["move"], row["place"]
+    if gap <= _UNLIKELY * row["size"] or row["gap"] * move <= 0 or abs(move) <= gap / 2 or place < _BEFORE_AT_LEAST:
+        return False
+    days = moves.slice(max(place - _BEFORE, 0), min(_BEFORE, place) + 1)
+    ranges, values = (days["high"] / days["low"]).log(), days["close"] * days["volume"]
+    usual_range, usual_value = ranges.head(-1).mean(), values.head(-1).median()
+    assert isinstance(usual_range, float)
+    assert isinstance(usual_value, float)
+    return bool(ranges[-1] < _QUIET_RANGE * usual_range and values[-1] < _QUIET_VALUE * usual_value)
 
 
 def _spikes(moves: pl.DataFrame) -> tuple[dict[int, str], list[int]]:
@@ -181,31 +205,8 @@ def _split(move: float) -> str:
     return ""
 
 
-def _volume_steps(bars: pl.DataFrame) -> list[tuple[int, str]]:
-    """Where the volume changes its level from a day on: every one of ten days far below or above every one of ten."""
-    # On one share basis: a split changes the number of shares.
-    volume = bars["volume"].cast(pl.Float64) / bars["split_coefficient"].cum_prod()
-    if len(volume) < 2 * _LEVEL:
-        return []
-    low, high = volume.rolling_min(_LEVEL), volume.rolling_max(_LEVEL)
-    sides = pl.DataFrame(
-        {
-            "low": low.shift(1),
-            "high": high.shift(1),
-            "low_after": low.shift(1 - _LEVEL),
-            "high_after": high.shift(1 - _LEVEL),
-        }
-    )
-    fall = (pl.col("low") > _LEVEL_APART * pl.col("high_after")) & (pl.col("high_after") > 0)
-    rise = (pl.col("low_after") > _LEVEL_APART * pl.col("high")) & (pl.col("high") > 0)
-    steps = sides.select((fall | rise).fill_null(value=False)).to_series().arg_true()
-    times = {place: _level(volume, place) / _level(volume, place - _LEVEL) for place in steps}
-    words = "the volume of ten sessions is {} that of the ten before"
-    return [(place, words.format(_times(ratio))) for place, ratio in times.items()]
-
-
-def _level(volume: pl.Series, place: int) -> float:
-    middle = volume.slice(place, _LEVEL).median()
+def _level(moves: pl.DataFrame, place: int) -> float:
+    middle = moves["shares"].slice(place, _LEVEL).median()
     assert isinstance(middle, float)
     return middle
 

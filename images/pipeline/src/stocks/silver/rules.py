@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from functools import reduce
 from operator import or_
 
 import polars as pl
 
 from stocks.providers.frame import FIELDS, PRICES
-from stocks.trading_calendar import TradingCalendar
 
 WITHIN = 1e-6
 """Relative tolerance where two prices should agree."""
@@ -19,40 +16,25 @@ _MOST_SHARES = 1e18  # a week of such days is a bigint still
 _FARTHEST = 1e15  # from one: quotients, and products of a few such numbers, are still doubles
 _CENT = 0.01
 _WIDEST = 8  # a price ten times off is, of the farther of open and close, a little less
-_NUMBERS = (*PRICES, "dividend_amount", "split_coefficient")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """What a rule must know beside the row."""
-
-    today: date
-    """The exchange's local date at the observation."""
-    calendar: TradingCalendar
+_ACTIONS = ("dividend_amount", "split_coefficient")
+_NUMBERS = (*PRICES, *_ACTIONS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RowRule:
     """A rule that one row breaks or keeps.
 
-    The expressions read the columns of `frame.Decoded.rows` and `price_date` Date (null: no date; of a weekly bar
-    the session that dates it).
+    The expressions read the columns of `frame.Decoded.rows`, `price_date` Date (null: no date; of a weekly bar
+    the session that dates it), `is_session` Boolean (whether the exchange held one that day) and `today` Date (the
+    exchange's local date at the observation).
     """
 
     name: str
     meaning: str
-    broken: Callable[[Setting], pl.Expr]
+    broken: pl.Expr
     """Boolean; null counts as kept: what is missing has a rule of its own."""
     reason: pl.Expr
     """String: what is wrong with this row."""
-
-
-def is_session(day: pl.Expr, calendar: TradingCalendar) -> pl.Expr:
-    """`TradingCalendar.is_session` for a column."""
-    holidays, special = (
-        pl.Series(sorted(days), dtype=pl.Date) for days in (calendar.holidays, calendar.special_closes)
-    )
-    return ((day.dt.weekday() <= 5) & ~day.is_in(holidays.implode())) | day.is_in(special.implode())
 
 
 def _any(conditions: list[pl.Expr]) -> pl.Expr:
@@ -71,9 +53,7 @@ def _outside(price: str) -> RowRule:
     return RowRule(
         name=f"{price}_outside_range",
         meaning=f"The {price} lies outside low to high, by more than a millionth.",
-        broken=lambda _: (
-            (pl.col(price) > pl.col("high") * (1 + WITHIN)) | (pl.col(price) < pl.col("low") * (1 - WITHIN))
-        ),
+        broken=((pl.col(price) > pl.col("high") * (1 + WITHIN)) | (pl.col(price) < pl.col("low") * (1 - WITHIN))),
         reason=pl.format(f"{price} {{}} is outside {{}} to {{}}", price, "low", "high"),
     )
 
@@ -82,13 +62,13 @@ ROW_RULES = (
     RowRule(
         name="unparsable_date",
         meaning="The row's key is not a date (YYYY-MM-DD) from 1900 on.",
-        broken=lambda _: pl.col("price_date").is_null(),
+        broken=pl.col("price_date").is_null(),
         reason=pl.format("{} is not a date", "date_text"),
     ),
     RowRule(
         name="missing_value",
         meaning="A price, the volume or an action is absent, null, infinite or no number, or told twice.",
-        broken=lambda _: _any([_absent(name) for name in FIELDS]),
+        broken=~pl.all_horizontal(pl.col(FIELDS).is_finite()).fill_null(value=False),
         reason=pl.format(
             "no usable {}",
             pl.concat_list(pl.when(_absent(name)).then(pl.lit(name)) for name in FIELDS)
@@ -99,19 +79,23 @@ ROW_RULES = (
     RowRule(
         name="duplicate_date",
         meaning="The date stands more than once in the payload; which of its rows is right can't be told.",
-        broken=lambda _: pl.col("date_text").is_duplicated(),
+        broken=pl.col("date_text").is_duplicated(),
         reason=pl.format("{} stands more than once", "date_text"),
     ),
     RowRule(
         name="price_not_positive",
         meaning="A price is zero or negative.",
-        broken=lambda _: pl.min_horizontal(PRICES) <= 0,
+        broken=pl.min_horizontal(PRICES) <= 0,
         reason=pl.format("the lowest of the row's prices is {}", pl.min_horizontal(PRICES)),
     ),
     RowRule(
         name="number_out_of_range",
         meaning="A price, the dividend or the split coefficient is above 10^15, or above zero and below 10^-15.",
-        broken=lambda _: _any([_is_far(name) for name in _NUMBERS]),
+        broken=(
+            (pl.max_horizontal(PRICES) > _FARTHEST)
+            | (pl.min_horizontal(PRICES) < 1 / _FARTHEST)  # of those above zero: the rule before asks for the others
+            | _any([_is_far(name) for name in _ACTIONS])
+        ),
         reason=pl.format(
             "{} out of range",
             pl.concat_list(pl.when(_is_far(name)).then(pl.lit(name)) for name in _NUMBERS)
@@ -122,7 +106,7 @@ ROW_RULES = (
     RowRule(
         name="high_below_low",
         meaning="The high is lower than the low.",
-        broken=lambda _: pl.col("high") < pl.col("low"),
+        broken=pl.col("high") < pl.col("low"),
         reason=pl.format("high {} is below low {}", "high", "low"),
     ),
     _outside("open"),
@@ -131,7 +115,7 @@ ROW_RULES = (
         name="range_too_wide",
         meaning="The high is more than eight times open and close, or the low less than an eighth of both.",
         # Below a cent the smallest step of a price is too large a part of it.
-        broken=lambda _: (
+        broken=(
             (pl.min_horizontal("open", "close") >= _CENT)
             & (
                 (pl.col("high") > _WIDEST * pl.max_horizontal("open", "close"))
@@ -143,37 +127,37 @@ ROW_RULES = (
     RowRule(
         name="volume_negative",
         meaning="The volume is negative.",
-        broken=lambda _: pl.col("volume") < 0,
+        broken=pl.col("volume") < 0,
         reason=pl.format("volume is {}", "volume"),
     ),
     RowRule(
         name="volume_not_an_integer",
         meaning="The volume is no whole number, or 10^18 or more.",
-        broken=lambda _: (pl.col("volume") != pl.col("volume").round()) | (pl.col("volume") >= _MOST_SHARES),
+        broken=(pl.col("volume") != pl.col("volume").round()) | (pl.col("volume") >= _MOST_SHARES),
         reason=pl.format("volume is {}", "volume"),
     ),
     RowRule(
         name="negative_dividend",
         meaning="The dividend is negative.",
-        broken=lambda _: pl.col("dividend_amount") < 0,
+        broken=pl.col("dividend_amount") < 0,
         reason=pl.format("dividend is {}", "dividend_amount"),
     ),
     RowRule(
         name="split_not_positive",
         meaning="The split coefficient is zero or negative.",
-        broken=lambda _: pl.col("split_coefficient") <= 0,
+        broken=pl.col("split_coefficient") <= 0,
         reason=pl.format("split coefficient is {}", "split_coefficient"),
     ),
     RowRule(
         name="future_date",
         meaning="The date is after the exchange's local date at the observation.",
-        broken=lambda setting: pl.col("price_date") > setting.today,
+        broken=pl.col("price_date") > pl.col("today"),
         reason=pl.format("{} had not come when it was observed", "date_text"),
     ),
     RowRule(
         name="not_a_session",
         meaning="The exchange held no session that day; of a weekly bar, none that week up to that day.",
-        broken=lambda setting: ~is_session(pl.col("price_date"), setting.calendar),
+        broken=~pl.col("is_session"),
         reason=pl.format("the exchange was closed on {}", "date_text"),
     ),
 )
@@ -245,11 +229,12 @@ SUSPECT_RULES: dict[str, str] = {
 """What is odd of a bar, but can be right: it is applied, and gold warns."""
 
 
-def broken_rule(setting: Setting) -> pl.Expr:
-    """The name of the first rule that a row breaks; null where it keeps all."""
-    return pl.coalesce(pl.when(rule.broken(setting)).then(pl.lit(rule.name)) for rule in ROW_RULES)
+BREAKS = {rule.name: rule.broken.fill_null(value=False) for rule in ROW_RULES}
+"""By rule, whether a row breaks it."""
 
 
-def reason() -> pl.Expr:
-    """Why a row with a `rule` was rejected."""
-    return pl.coalesce(pl.when(pl.col("rule") == rule.name).then(rule.reason) for rule in ROW_RULES)
+FIRST_BROKEN = pl.coalesce(pl.when(rule.name).then(pl.lit(rule.name)) for rule in ROW_RULES)
+"""The name of the first rule that a row breaks, from the columns of BREAKS; null where it keeps all."""
+
+REASON = pl.coalesce(pl.when(rule.name).then(rule.reason) for rule in ROW_RULES)
+"""What is wrong with a row by that rule."""

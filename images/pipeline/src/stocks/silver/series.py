@@ -14,18 +14,18 @@ from stocks.providers.provider import Adjustment, Interval
 from stocks.silver.adjustment import check_continuity
 from stocks.silver.moves import check_moves
 from stocks.silver.rules import (
+    BREAKS,
     DUPLICATE_WEEK,
     FACTOR_DISCONTINUITY,
+    FIRST_BROKEN,
     NOT_A_SERIES,
     PRICE_SPIKE,
+    REASON,
     TOO_MANY_REJECTS,
     TWO_BASES,
     UNTOLD_SPIN_OFF,
-    Setting,
-    broken_rule,
-    is_session,
-    reason,
 )
+from stocks.silver.sessions import is_session, sessions_until
 from stocks.trading_calendar import TradingCalendar
 
 _REJECTS = dict.fromkeys(("price_date", "rule", "reason", "raw"), pl.String)
@@ -101,32 +101,38 @@ def judge_series(
     if decoded.symbol is not None and decoded.symbol.upper() != symbol.upper():
         raise MalformedPayload(f"The answer for {symbol} holds the series of {decoded.symbol!r}.")
     weekly = interval == "weekly"
-    setting = Setting(today=observed_at.astimezone(calendar.timezone).date(), calendar=calendar)
-    told = _date(pl.col("date_text"))
-    judged = decoded.rows.with_columns(
-        told_date=told, price_date=_week_date(told, calendar) if weekly else told
-    ).with_columns(rule=broken_rule(setting))
-    broken = judged.filter(pl.col("rule").is_not_null()).select("row", "rule", reason=reason())
-    candidates = judged.filter(pl.col("rule").is_null()).sort("told_date")
+    told, day = pl.col("told_date"), pl.col("price_date")
+    judged = (
+        decoded.rows.with_columns(told_date=_date(pl.col("date_text")))
+        .with_columns(price_date=_week_date(told, calendar) if weekly else told)
+        .with_columns(
+            is_session=is_session(day, calendar), today=pl.lit(observed_at.astimezone(calendar.timezone).date())
+        )
+        .with_columns(**BREAKS)
+        .with_columns(is_bar=~pl.any_horizontal(*BREAKS))
+    )
+    off_rules = judged.filter(~pl.col("is_bar"))
+    rejected = [off_rules.select("row", rule=FIRST_BROKEN, reason=REASON)]
+    candidates = judged.filter("is_bar").select("row", "told_date", "price_date", *FIELDS).sort("told_date")
     if weekly:
-        partial = _partial_weeks(candidates)
-        broken = pl.concat([broken, partial])
+        rejected.append(partial := _partial_weeks(candidates))
         candidates = candidates.join(partial, on="row", how="anti", maintain_order="left")
-    blind = _blind_weeks(candidates, calendar) if weekly else _blind(judged, calendar)
-    found = check_continuity(candidates, blind, adjustment, weekly=weekly)
+    blind = _blind_weeks(calendar) if weekly else _blind(off_rules, calendar)
+    candidates = candidates.with_columns(is_blind=blind.fill_null(value=False))
+    found = check_continuity(candidates, adjustment, weekly=weekly)
     candidates = candidates.with_columns(split_coefficient=found.splits)
-    moves = check_moves(candidates, blind, weekly=weekly)
+    moves = check_moves(candidates, weekly=weekly)
     off = {place: (PRICE_SPIKE, why) for place, why in moves.spikes.items()}
     off |= {place: (FACTOR_DISCONTINUITY, why) for place, why in found.faults.items()}
-    unfit = _unfit(candidates, off)
-    rejected = pl.concat([broken, unfit]).sort("row")
-    bars = candidates.join(unfit, on="row", how="anti", maintain_order="left").select(
-        *BAR, is_final=(final_week if weekly else final_day)(observed_at, calendar)
-    )
+    bars = candidates
+    if off:
+        rejected.append(unfit := _unfit(candidates, off))
+        bars = bars.join(unfit, on="row", how="anti", maintain_order="left")
+    rejects = _with_raw(pl.concat(rejected).sort("row"), decoded)
     return ParsedSeries(
-        bars=bars,
-        rejects=_with_raw(rejected, decoded),
-        faults=_faults(found.shift, bars=len(bars), rejects=len(rejected)) | moves.faults,
+        bars=bars.select(*BAR, is_final=(final_week if weekly else final_day)(observed_at, calendar)),
+        rejects=rejects,
+        faults=_faults(found.shift, bars=len(bars), rejects=len(rejects)) | moves.faults,
         suspects=_suspects(
             candidates, [*moves.suspects, *((place, UNTOLD_SPIN_OFF, why) for place, why in found.spin_offs.items())]
         ),
@@ -179,38 +185,27 @@ def _partial_weeks(bars: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _blind(judged: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+def _blind(broken: pl.DataFrame, calendar: TradingCalendar) -> pl.Expr:
     """For each bar by date, whether between it and the bar before is a session that may have had an action.
 
-    So may one that wasn't told at all, and one whose row was rejected and has an action, or hides whether it has.
+    So may one that wasn't told at all, and one whose rows were rejected and have an action, or hide whether they have.
+
+    Args:
+        broken: The rejected rows: price_date, is_session, dividend_amount and split_coefficient.
+        calendar: Of the exchange.
     """
-    is_bar = pl.col("rule").is_null()
     has_none = ((pl.col("dividend_amount") == 0) & (pl.col("split_coefficient") == 1)).fill_null(value=False)
-    before = pl.col("price_date").shift(1)
-    weekends = [day for day in calendar.special_closes if day.weekday() >= 5]
-    sessions = pl.sum_horizontal(
-        pl.business_day_count(before, "price_date", holidays=calendar.holidays),
-        *((before <= day) & (day < pl.col("price_date")) for day in weekends),
-    )
-    return (
-        judged.filter(is_session(pl.col("price_date"), calendar))
-        .group_by("price_date")
-        .agg(is_bar=is_bar.any(), is_known=(is_bar | has_none).all())
-        .filter("is_known")
-        .sort("price_date")
-        .with_columns(gaps=(sessions > 1).fill_null(value=False).cum_sum().cast(pl.Int64))
-        .filter("is_bar")
-        .select((pl.col("gaps").diff() > 0).fill_null(value=False))
-        .to_series()
-    )
+    told = broken.filter("is_session").select("price_date", has_none).rows()
+    known = {day for day, _ in told} - {day for day, is_known in told if not is_known}
+    day, days = pl.col("price_date"), pl.lit(pl.Series(sorted(known), dtype=pl.Date))
+    return (sessions_until(day, calendar) - days.search_sorted(day).cast(pl.Int32)).diff() > 1
 
 
-def _blind_weeks(bars: pl.DataFrame, calendar: TradingCalendar) -> pl.Series:
+def _blind_weeks(calendar: TradingCalendar) -> pl.Expr:
     """For each weekly bar by date, whether between its week and that of the bar before is a session."""
     monday = pl.col("price_date").dt.truncate("1w")
-    next_monday = monday.shift(1).dt.offset_by("1w")
-    sessions = pl.business_day_count(next_monday, monday, holidays=calendar.holidays)
-    return bars.select((sessions > 0).fill_null(value=False)).to_series()
+    until = (sessions_until(day.dt.offset_by("-1d"), calendar) for day in (monday, monday.shift(1).dt.offset_by("1w")))
+    return next(until) > next(until)
 
 
 def _unfit(bars: pl.DataFrame, off: Mapping[int, tuple[str, str]]) -> pl.DataFrame:
