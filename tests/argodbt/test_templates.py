@@ -13,7 +13,7 @@ import yaml
 from argodbt.errors import ConfigError
 from argodbt.graph import Granularity, graph_of
 from argodbt.manifest import Manifest, Node, PodConfig
-from argodbt.templates import DbtPods, template_of
+from argodbt.templates import DbtPods, template_of, warning
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "workflows" / "schemas" / "argo-workflows.json").read_text())
 
@@ -128,6 +128,8 @@ def test_five_hundred_models_stay_under_argos_limit() -> None:
     # together with half a kilobyte for each node, compressed.
     assert len(json.dumps(made)) < 400_000
     assert len(templates(made)["model"]["dag"]["tasks"]) == 500
+    assert "has 500 tasks, and Argo 4's full definitions allow 200" in warning(large)
+    assert warning(manifest(model("orders"))) == ""
 
 
 def _parents(number: int) -> list[str]:

@@ -136,7 +136,7 @@ def graph(
             print(drawing.as_mermaid(graph_of(found, granularity).reduced(), found))
         case "yaml":
             try:
-                from argodbt.templates import DbtPods, template_of
+                from argodbt.templates import DbtPods, template_of, warning
             except ImportError as error:
                 raise ConfigError(
                     "WorkflowTemplates are written with Hera, which is not installed.",
@@ -144,6 +144,7 @@ def graph(
                 ) from error
             pods = DbtPods.of_project(found, name=name, image=image, secrets=secret, hooks=hooks, artifacts=artifacts)
             print(template_of(found, pods, namespace=namespace, service_account=service_account), end="")
+            print(warning(found), end="", file=sys.stderr)
         case _:
             raise ConfigError(f"There is no format {fmt!r}.", hint="Choose yaml, mermaid or json.")
 

@@ -51,6 +51,7 @@ _IN_PODS = (*_DRAWN, Granularity.SINGLE)
 _IN, _OUT = f"{SCRATCH}/in", f"{SCRATCH}/out"
 _SELECTION = "selection.json"
 _TRIES = 4
+_MOST_TASKS = 200  # in a DAG, by the definitions of Argo 4 (dag.tasks, maxItems), which a rule's cost was the reason for
 _PARAMETERS: dict[str, tuple[str, str]] = {
     "granularity": (
         Granularity.LAYER,
@@ -163,6 +164,18 @@ def add_templates(manifest: Manifest, pods: DbtPods, template: WarmTemplate) -> 
         is_warm = f"inputs.parameters.granularity == '{Granularity.WARM}'"
         Task(name=_PODS, template=_PODS, when=f"{{{{= !({is_warm}) }}}}", arguments=_handed_on())
         Task(name=Granularity.WARM, template=Granularity.WARM, when=f"{{{{= {is_warm} }}}}", arguments=_handed_on())
+
+
+def warning(manifest: Manifest) -> str:
+    """A line about what a cluster may refuse of the project's templates; empty: nothing."""
+    tasks = len(graph_of(manifest, Granularity.MODEL).tasks)
+    if tasks <= _MOST_TASKS:
+        return ""
+    return (
+        f"{manifest.project} has {tasks} tasks, and Argo 4's full definitions allow {_MOST_TASKS} in a DAG: "
+        "where the API server says `Too many`, install the minimal ones (manifests/base/crds/minimal of Argo, "
+        "`crds.full: false` of its chart).\n"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
