@@ -1,4 +1,4 @@
-"""The tables that `stocks run` and `stocks status` end with."""
+"""The tables that `stocks run` ends with, and what a step of a workflow tells."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from stocks.errors import StocksError
-from stocks.providers import PROVIDERS, Unlimited, open_sources
+from stocks.providers import PROVIDERS
 from stocks.report import Report
 from stocks.run import Run
 from stocks.settings import Settings
-from stocks.trading_calendar import calendar_of
 from stocks.warehouse import Warehouse
 from stocks.warehouse.query import read
 
@@ -106,7 +105,7 @@ def show_errors(report: Report, errors: Mapping[str, StocksError]) -> None:
 
 def _show_tickers(report: Report, warehouse: Warehouse, done: Run) -> None:
     """A row a ticker; where one failed, a last column says why, and the errors below say more."""
-    if _has_gold(warehouse):
+    if has_gold(warehouse):
         found = read(warehouse, _TICKERS, {"all": not done.tickers, "symbols": done.tickers})
         columns, values = found.columns, {row[0]: row for row in found.rows}
     else:
@@ -118,83 +117,8 @@ def _show_tickers(report: Report, warehouse: Warehouse, done: Run) -> None:
     report.rows("ticker", columns, rows)
 
 
-def show_status(report: Report, settings: Settings, warehouse: Warehouse) -> None:
-    """The last runs, freshness, data quality and the request budget."""
-    runs = read(
-        warehouse,
-        """
-        select command, source, started_at, round(extract(epoch from finished_at - started_at), 1)::float as seconds,
-               exit_code, message
-        from ops.run order by started_at desc limit 10
-        """,
-    )
-    report.rows("run", runs.columns, runs.rows, title="Last runs")
-    if not runs.rows:
-        report.say("No runs yet. `stocks run` (or `make run`) makes the first one.")
-        return
-    _show_freshness(report, settings, warehouse)
-    if _has_gold(warehouse):
-        held = read(
-            warehouse,
-            "select symbol, interval, source, held_since, rule, reason from gold.held_series order by 1, 2, 3",
-        )
-        report.rows("held", held.columns, held.rows, title="Held series: gold keeps their last good rows")
-    quality = read(
-        warehouse,
-        """
-        select rule, model, severity, status, failures from ops.data_quality
-        where build_id = (select max(build_id) from ops.gold_build) and status <> 'pass'
-        order by severity, rule
-        """,
-    )
-    report.rows("rule", quality.columns, quality.rows, title="What gold's tests found in the last build")
-    published = read(
-        warehouse,
-        """
-        select (select max(published_at) from ops.gold_build) as published_at,
-               (select count(*) from ops.data_quality where status = 'pass'
-                    and build_id = (select max(build_id) from ops.gold_build)) as passed
-        """,
-    )
-    published_at, passed = published.rows[0]
-    report.say(f"{passed} tests passed. Gold was published at {published_at or 'no time yet'}.")
-    budget = read(
-        warehouse,
-        """
-        select budget_key as key, used, exhausted_at from ops.api_budget
-        where day = (now() at time zone 'UTC')::date
-        """,
-    )
-    if budget.rows:
-        report.rows("budget", budget.columns, budget.rows, title="Requests today")
-
-
-def _show_freshness(report: Report, settings: Settings, warehouse: Warehouse) -> None:
-    bars = read(
-        warehouse,
-        """
-        select symbol, interval, source, max(price_date) as last_date, max(observed_at) as observed_at
-        from silver.price_bar where is_final group by symbol, interval, source order by symbol, interval, source
-        """,
-    )
-    with open_sources(settings, lambda _: Unlimited(), with_keys=False) as sources:
-        now = sources[0].now()
-    rows = []
-    for symbol, interval, source, last_date, observed_at in bars.rows:
-        calendar = calendar_of(symbol)
-        due = calendar.last_settled(now) if interval == "daily" else calendar.last_settled_week(now)
-        rows.append(
-            [symbol, interval, source, last_date, due, "up to date" if last_date >= due else "behind", observed_at]
-        )
-    report.rows(
-        "freshness",
-        ["symbol", "interval", "source", "last_date", "due", "state", "observed_at"],
-        rows,
-        title="Freshness",
-    )
-
-
-def _has_gold(warehouse: Warehouse) -> bool:
+def has_gold(warehouse: Warehouse) -> bool:
+    """Whether gold was ever published."""
     return read(warehouse, "select to_regclass('gold.mart_stock_summary') is not null").rows == [(True,)]
 
 

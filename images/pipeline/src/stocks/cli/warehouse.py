@@ -57,7 +57,7 @@ def status(cluster: InCluster = False, output: AsText = None, as_json: AsJson = 
         with reporting(output, as_json) as (report, _):
             show_cluster(report)
         return
-    from stocks.cli.summary import show_status
+    from stocks.cli.status import show_status
 
     with reporting(output, as_json) as (report, settings), open_warehouse(settings) as warehouse:
         show_status(report, settings, warehouse)
