@@ -49,6 +49,11 @@ def test_however_each_character_is_spelled_in_names_and_values_in_any_encoding(k
     assert b"".join(body.removeprefix(b"\xff\xfe").replace(b"\0", b"").splitlines()).decode() == left
 
 
+@given(st.sampled_from(["K3Y", "KK", "K 3", "K+é", ""]), st.text(alphabet='K3Y+é \\u%0459{"', max_size=40))
+def test_bytes_are_cleaned_as_text_is(secret: str, text: str) -> None:
+    assert Redaction(secret).body(text.encode()).decode() == Redaction(secret).text(text)
+
+
 def test_a_long_text_of_half_escapes_takes_no_longer_than_another() -> None:
     body = b"\\" * 1_000_000 + b"%25" * 300_000
     assert Redaction("S3CRET").body(body) == body

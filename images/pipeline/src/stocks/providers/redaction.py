@@ -12,6 +12,7 @@ REDACTED = "<redacted>"
 
 _PADDING = "\0{0,3}"  # between the characters of UTF-16 and UTF-32
 _DEPTH = 8  # escapes within escapes; without a bound, a text of backslashes would take for ever
+_MARKS = (b"\\", b"%", b"\0")  # one is in every form but a character itself, and "+" for a space
 
 
 class Redaction:
@@ -25,11 +26,15 @@ class Redaction:
 
     def __init__(self, secret: str) -> None:
         pattern = _PADDING.join(map(_forms, secret)) or r"(?!)"
+        self._secret = secret
         self._text = re.compile(pattern)
         self._body = re.compile(pattern.encode())
 
     def body(self, body: bytes) -> bytes:
         """The bytes without the secret, whichever of UTF-8, -16 and -32 they are."""
+        # Most answers have no character in any form but itself; to look for that alone takes a hundredth of the time.
+        if self._secret and " " not in self._secret and not any(mark in body for mark in _MARKS):
+            return body.replace(self._secret.encode(), REDACTED.encode())
         return self._body.sub(REDACTED.encode(), body)
 
     def text(self, text: str) -> str:
