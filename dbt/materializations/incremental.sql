@@ -69,6 +69,7 @@
             {{ get_create_table_as_sql(False, target, sql) }}
         {%- endcall %}
         {%- do create_indexes(target) -%}
+        {%- do persist_docs(target, model) -%}
         {% call statement('statistics') -%}
             analyze {{ target }}
         {%- endcall %}

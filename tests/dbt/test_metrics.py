@@ -193,3 +193,49 @@ def test_keys_are_those_of_dbt_utils(sample_warehouse: Any) -> None:
     assert query(sample_warehouse, "select stock_key from dim_stock where symbol = 'AAPL'") == [
         ("8b10e4ae9eeb5684921a9ab27e4d87aa",)
     ]
+
+
+def test_moving_averages_are_numpys(sample_warehouse: Any) -> None:
+    for symbol in SYMBOLS:
+        rows = query(
+            sample_warehouse,
+            f"""
+            select facts.close, facts.adjusted_close, averages.close_20, averages.adjusted_close_200
+            from fact_adjusted_prices as facts
+            inner join moving_averages as averages using (symbol, interval, price_date)
+            where symbol = '{symbol}' and interval = 'daily' order by price_date
+            """,
+        )
+        close, adjusted, close_20, adjusted_200 = (np.array(each, dtype=float) for each in zip(*rows, strict=True))
+        assert_equal(close_20, padded(rolling(close, 20).mean(axis=1), len(close)))
+        assert_equal(adjusted_200, padded(rolling(adjusted, 200).mean(axis=1), len(close)))
+
+
+def test_months_multiply_to_the_years(sample_warehouse: Any) -> None:
+    rows = query(
+        sample_warehouse,
+        """
+        select symbol, year, monthly_return, year_to_date_return, trailing_returns.total_return
+        from monthly_returns inner join trailing_returns using (symbol, interval)
+        where horizon = 'YTD' and year_to_date_return is not null order by symbol, year, month
+        """,
+    )
+    for (_, year), of_year in itertools.groupby(rows, key=lambda row: row[:2]):
+        *_, (_, _, _, total, to_date) = months = list(of_year)
+        assert np.prod([1 + month[2] for month in months]) == pytest.approx(1 + total)
+        if year == 2013:
+            assert total == pytest.approx(to_date)
+
+
+def test_every_column_of_gold_bears_its_description(sample_warehouse: Any) -> None:
+    found = query(
+        sample_warehouse,
+        f"""
+        select relname || '.' || attname
+        from pg_class inner join pg_attribute on attrelid = pg_class.oid and attnum > 0 and not attisdropped
+        where relnamespace = '{sample_warehouse.schema}'::regnamespace and relkind in ('r', 'v')
+            and col_description(pg_class.oid, attnum) is null
+            and relname not in ('universe', 'exchange', 'exchange_holiday', 'exchange_calendar')
+        """,
+    )
+    assert found == []

@@ -57,6 +57,20 @@ select array_agg(attname::text), col_description(%(table)s::regclass, (
 from pg_index inner join pg_attribute on attrelid = indrelid and attnum = any(indkey)
 where indrelid = %(table)s::regclass and indisprimary
 """
+# The comments that relations of a build have, and their namesakes in gold don't: of a relation, or of a column of it.
+_COMMENTS: LiteralString = """
+select made.relname, made.relkind = 'v', part.name, part.told
+from pg_class as made
+inner join pg_class as held on held.relname = made.relname and held.relkind = made.relkind
+cross join lateral (
+    select null as name, obj_description(made.oid, 'pg_class') as told, obj_description(held.oid, 'pg_class') as before
+    union all
+    select attname, col_description(made.oid, attnum), col_description(held.oid, attnum)
+    from pg_attribute where attrelid = made.oid and attnum > 0 and not attisdropped
+) as part
+where made.relnamespace = to_regnamespace(%(schema)s) and held.relnamespace = to_regnamespace(%(published)s)
+  and made.relname = any(%(names)s) and part.told is distinct from part.before
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +161,7 @@ def publish(connection: Connection, *, anew: bool) -> bool:
             _take_over(connection, relation.name)
     if replaced:
         _replace(connection, replaced, before, texts)
+    _describe(connection, [relation.name for relation in made if relation.name not in stays | parts])
     clear(connection)
     return any(moved)
 
@@ -227,6 +242,17 @@ def _replace(
                 hint="Drop it, and build again.",
             ) from error
     connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(_ASIDE)))
+
+
+def _describe(connection: Connection, names: Sequence[str]) -> None:
+    """Gives relations of gold the comments of their namesakes in gold_next: what is moved has them, a view is made anew."""
+    found = connection.execute(
+        _COMMENTS, {"schema": BUILD_SCHEMA, "published": PUBLISHED_SCHEMA, "names": list(names)}
+    ).fetchall()
+    for relation, is_view, column, told in found:
+        kind = "column" if column else "view" if is_view else "table"
+        name = sql.Identifier(PUBLISHED_SCHEMA, relation, *([column] if column else []))
+        connection.execute(sql.SQL("comment on {} {} is {}").format(sql.SQL(kind), name, sql.Literal(told)))
 
 
 def _move(connection: Connection, relation: _Relation, schema: str, to: str) -> None:
