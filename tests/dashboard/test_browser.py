@@ -279,7 +279,7 @@ def test_the_csv_holds_the_whole_range(tab, served, faults: list[str], tmp_path:
     lines = (tmp_path / "bars.csv").read_text().splitlines()
     assert download.value.suggested_filename == "IBM_bars.csv"
     assert len(lines) == 3270 + 1
-    assert lines[0].startswith("price_date,open,high,low,close")
+    assert lines[0].startswith("symbol,currency,price_date,open,high,low,close")
 
 
 def test_an_open_page_recovers_by_itself(tab, served, faults: list[str]) -> None:

@@ -66,9 +66,36 @@ def test_the_search_takes_any_text(open_page: OpenPage, gold_url: str, text: str
     assert_sound(app)
 
 
-def test_the_overview_has_an_order_and_a_sector(open_page: OpenPage, gold_url: str) -> None:
-    app = open_page(gold_url, order="volatility", sector="Information Technology")
+def test_the_overview_is_a_screener(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, order="volatility_52w", sector="Information Technology")
     assert list(app.dataframe[0].value["symbol"]) == ["AAPL", "MSFT", "IBM"]
+    app.toggle(key="ascending").set_value(True).run()
+    assert list(app.dataframe[0].value["symbol"]) == ["IBM", "MSFT", "AAPL"]
+    app.multiselect(key="filter").set_value(["volatility_52w"]).run()
+    app.number_input(key="min_volatility_52w").set_value(18).run()
+    assert list(app.dataframe[0].value["symbol"]) == ["MSFT", "AAPL"]
+    assert app.query_params == {
+        "order": "volatility_52w",
+        "sector": "Information Technology",
+        "ascending": "true",
+        "filter": "volatility_52w",
+        "min_volatility_52w": "18",
+    }
+
+
+def test_ticks_are_of_symbols_whatever_the_order(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, watch=["AAPL", "IBM"])
+
+    def ticked() -> list[str]:
+        chosen = app.session_state["screen"]["selection"]["rows"]
+        return [list(app.dataframe[0].value["symbol"])[place] for place in chosen]
+
+    assert ticked() == ["AAPL", "IBM"]
+    app.selectbox(key="order").select("return_1y").run()
+    assert list(app.dataframe[0].value["symbol"]) == ["GOOG", "IBM", "MSFT", "AAPL", "FB"]
+    assert sorted(ticked()) == ["AAPL", "IBM"]
+    app.toggle(key="watched").set_value(True).run()
+    assert list(app.dataframe[0].value["symbol"]) == ["IBM", "AAPL"]
 
 
 def test_the_address_says_what_is_compared(open_page: OpenPage, gold_url: str) -> None:
@@ -227,7 +254,7 @@ def test_symbols_without_a_common_day_say_so(open_page: OpenPage, gold_url: str)
 def test_a_symbol_without_a_year_of_bars_shows_a_dash(open_page: OpenPage, gold_url: str) -> None:
     app = open_page(gold_url, "stock", symbol="FB")
     assert "Volatility: —" in texts(app)
-    assert "not before 252 returns are known" in next(each.help for each in app.metric if each.label == "Volatility")
+    assert "Null until there are as many" in next(each.help for each in app.metric if each.label == "Volatility")
     assert not any("Volatility" in each["title"] for each in time_chart(app)["panes"])
 
 

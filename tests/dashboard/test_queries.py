@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import date
 
 import connectorx
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 from tests.dashboard.conftest import Copy
 
-from stocks_dashboard import queries
+from stocks_dashboard import catalogue, queries
 from stocks_dashboard.literals import Symbol, Value, render
 from stocks_dashboard.views.compare import beside_benchmark
 
@@ -156,6 +157,7 @@ def test_drawdowns_have_their_days(read: Read, facts: Callable[[str], pl.DataFra
     ibm = facts("IBM")
     trough = ibm.row(ibm["drawdown"].arg_min(), named=True)
     assert worst["trough_date"] == trough["price_date"]
+    assert worst["symbol"] == "IBM"
     assert worst["depth"] == pytest.approx(100 * trough["drawdown"])
     before = ibm.filter(pl.col("price_date") <= trough["price_date"])
     assert worst["peak_date"] == before["price_date"][before["adjusted_close"].arg_max()]
@@ -192,32 +194,81 @@ def test_correlation_is_over_common_days(read: Read, facts: Callable[[str], pl.D
     assert pairs["correlation"][0] == pytest.approx(expected)
 
 
-def test_volatility_that_is_not_known_yet_is_null(read: Read) -> None:
-    shown = read(queries.SUMMARY, search="facebook", sector="", order="symbol")
-    assert shown.select("symbol", "volatility_52w").rows() == [("FB", None)]
+def test_the_screen_has_what_the_summary_and_the_horizons_say(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
+    screen = read(queries.SCREEN)
+    assert screen["symbol"].to_list() == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+    assert screen.row(1, named=True)["volatility_52w"] is None
+    for symbol in ("FB", "IBM"):
+        row = screen.row(by_predicate=pl.col("symbol") == symbol, named=True)
+        closes = facts(symbol).select("price_date", "adjusted_close")
+        starts = {"1m": date(2013, 2, 1), "6m": date(2012, 9, 1), "ytd": date(2012, 12, 31), "5y": date(2008, 3, 1)}
+        for horizon, day in starts.items():
+            before = closes.filter(pl.col("price_date") <= day)["adjusted_close"]
+            expected = (
+                None if before.is_empty() else pytest.approx(100 * (closes["adjusted_close"][-1] / before[-1] - 1))
+            )
+            assert row[f"return_{horizon}"] == expected, (symbol, horizon)
+        of_all = closes["adjusted_close"]
+        assert row["return_max"] == pytest.approx(100 * (of_all[-1] / of_all[0] - 1))
 
 
-def test_traded_values_are_ranked_within_their_currency(gold_copy: Copy) -> None:
-    """Tesco's pence, taken for dollars, would make it the most traded of all."""
-    gold_copy.change(
-        "update gold.mart_stock_summary set traded_value = 9e12, traded_value_currency = 'GBP' where symbol = 'IBM'",
-        "update gold.mart_stock_summary set traded_value = 8e12, traded_value_currency = null where symbol = 'FB'",
+def test_peers_are_the_mean_of_the_others(read: Read, facts: Callable[[str], pl.DataFrame]) -> None:
+    choice = {"first": date(2012, 3, 1), "last": LAST}
+    returns = {
+        symbol: facts(symbol).filter(pl.col("price_date").is_between(*choice.values()))["simple_return"].to_numpy()
+        for symbol in ("AAPL", "IBM", "MSFT")
+    }
+    peers = (returns["AAPL"] + returns["MSFT"]) / 2
+    shown = read(queries.AGAINST_PEERS, symbols=["IBM"], peers=["AAPL", "IBM", "MSFT"], **choice).row(0, named=True)
+    lead = returns["IBM"] - peers
+    assert shown["beta"] == pytest.approx(np.cov(returns["IBM"], peers)[0, 1] / peers.var(ddof=1))
+    assert shown["tracking_error"] == pytest.approx(100 * lead.std(ddof=1) * 252**0.5)
+    assert shown["information_ratio"] == pytest.approx(lead.mean() / lead.std(ddof=1) * 252**0.5)
+    of_ibm = returns["IBM"].mean() / returns["IBM"].std(ddof=1) * 252**0.5
+    assert shown["sharpe_ratio"] == pytest.approx(of_ibm)
+    against = read(queries.AGAINST_PEERS, symbols=["IBM", "MSFT"], peers=["MSFT"], **choice)
+    assert against["symbol"].to_list() == ["IBM"]  # nothing is measured against itself
+    assert against["correlation"][0] == pytest.approx(np.corrcoef(returns["IBM"], returns["MSFT"])[0, 1])
+
+
+def test_every_column_that_gold_describes_is_described(read: Read) -> None:
+    described = set(read(queries.DESCRIPTIONS)["name"])
+    told_by = {column.told_by for column in catalogue.COLUMNS.values() if column.told_by}
+    assert told_by <= described
+
+
+def test_files_say_units_and_whose_rows_they_are(read: Read) -> None:
+    choice = {"symbol": Symbol("IBM"), "first": date(2013, 2, 1), "last": LAST}
+    bars, falls = read(queries.BARS, **choice, limit=1), read(queries.DRAWDOWNS, **{**choice, "first": FIRST})
+    header, row = catalogue.file(bars).splitlines()
+    assert header == (
+        "symbol,currency,price_date,open,high,low,close,split_adjusted_close,adjusted_close,volume_shares,dividend_amount,"
+        "split_coefficient,simple_return_percent,return_zscore_deviations,volatility_52w_percent_a_year,drawdown_percent"
     )
-    values = connectorx.read_sql(
-        gold_copy.reader,
-        render(queries.SUMMARY, {"search": "", "sector": "", "order": "value"}),
-        return_type="polars",
-    ).select("symbol", "traded_value")
-    assert values["symbol"].to_list()[3:] == ["IBM", "FB"]
-    assert values["traded_value"].to_list()[:3] == values["traded_value"].sort(descending=True).to_list()[2:]
+    assert row.startswith("IBM,USD,2013-03-01,")
+    assert float(row.split(",")[-1]) == pytest.approx(bars["drawdown"][0])
+    assert falls["depth"][0] == pytest.approx(-58.3139, abs=1e-4)
+    assert catalogue.file(falls).startswith("symbol,peak_date,trough_date,depth_percent,recovery_date,days_down\nIBM,")
 
 
-@pytest.mark.parametrize("order", ["day", "week", "volatility", "drawdown", "range", "value", "symbol"])
-def test_every_order_puts_unknown_values_last(read: Read, order: str) -> None:
-    shown = read(queries.SUMMARY, search="", sector="", order=order)
-    assert shown.height == 5
-    if order == "volatility":
-        assert shown["symbol"].to_list() == ["AAPL", "GOOG", "MSFT", "IBM", "FB"]
+def test_every_column_of_an_export_is_in_the_catalogue(read: Read) -> None:
+    choice = {"symbol": Symbol("IBM"), "first": FIRST, "last": LAST}
+    several = {"symbols": ["IBM", "AAPL"], "first": FIRST, "last": LAST}
+    frames = [
+        read(queries.SCREEN).rename({"last_date": "latest_date"}),
+        read(queries.COMPARISON, **several),
+        read(queries.AGAINST_PEERS, **several, peers=["MSFT"]),
+        read(queries.CORRELATION, **several, sector=""),
+        read(queries.UNUSUAL, **choice, threshold=4.0).rename({"change": "simple_return"}),
+        *(read(statement, symbol=Symbol("IBM")) for statement in (queries.TRAILING, queries.MONTHS)),
+        read(queries.CORPORATE_ACTIONS, **choice),
+        *(read(each) for each in (queries.BY_SECTOR, queries.FINDINGS, queries.RUNS)),
+        read(queries.SECTOR_RETURNS).drop("place"),
+        *(read(each) for each in (queries.HELD, queries.SUSPECT, queries.REJECTED, queries.RESTATED, queries.BUDGET)),
+        read(queries.LATE).rename({"last_date": "latest_date"}),
+    ]
+    for frame in frames:
+        assert {name for name in frame.columns if name not in catalogue.COLUMNS} == set()
 
 
 def test_queries_read_gold_alone() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any, TypeVar
 
 import polars as pl
-import polars.selectors as cs
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stocks_dashboard import queries, state
+from stocks_dashboard import catalogue, queries, state
 from stocks_dashboard.charts import Spec
 from stocks_dashboard.errors import DashboardError, GoldMissing
 from stocks_dashboard.horizon import Horizon, first_day
@@ -22,7 +21,6 @@ from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, r
 
 T = TypeVar("T")
 
-_DASH = "—"
 _SCALES = {Scale.LINEAR: "Linear", Scale.LOG: "Log", Scale.PERCENT: "%"}
 _STRIP = 58  # pixels: label and number of a tile
 
@@ -197,7 +195,7 @@ def choose_sector() -> str:
 
 def table(
     frame: pl.DataFrame,
-    columns: Mapping[str, Any],
+    columns: Sequence[str],
     *,
     export: str | None = None,
     more: Callable[[], pl.DataFrame] | None = None,
@@ -206,20 +204,21 @@ def table(
 
     Args:
         frame: The rows.
-        columns: Streamlit's configuration of the columns to show, in their order.
+        columns: Names in the catalogue, in the order in which they are shown.
         export: Name of the file, without its ending; none without it.
         more: Reads the rows to export, where they are more than those shown; called when somebody does export.
     """
-    st.dataframe(frame.select(*columns), hide_index=True, column_config=dict(columns), placeholder=_DASH)
+    shown = frame.select(*columns)
+    st.dataframe(shown, hide_index=True, column_config=catalogue.configs(shown), placeholder=catalogue.DASH)
     if export is not None:
         download(more or (lambda: frame), export)
 
 
 def download(read: Callable[[], pl.DataFrame], name: str) -> None:
-    """A button that hands the rows over as CSV, without columns that hold lists; they are read when it is pressed."""
+    """A button that hands the rows over as CSV; they are read when it is pressed."""
     st.download_button(
         "CSV",
-        lambda: read().select(~cs.nested()).write_csv(),
+        lambda: catalogue.file(read()),
         file_name=f"{name}.csv",
         mime="text/csv",
         icon=":material/download:",
@@ -232,11 +231,6 @@ def details(label: str, *, key: str, icon: str) -> AbstractContextManager[Any] |
     """A part that is drawn only while it is open; None while it is shut."""
     part = st.expander(label, key=key, icon=icon, on_change="rerun")
     return part if part.open else None
-
-
-def number(value: float | None, form: str = ",.2f", unit: str = "") -> str:
-    """A number with its unit, a dash for none."""
-    return _DASH if value is None else f"{value:{form}}{unit}"
 
 
 def show(chart: Spec, *, key: str) -> None:

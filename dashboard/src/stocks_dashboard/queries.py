@@ -14,11 +14,31 @@ SYMBOLS_SHOWN = 500
 COMPARED = 8
 """Lines that can still be told apart, and as many colours as the palette has."""
 CORRELATED = 12
+HORIZONS = {
+    "1M": "return_1m",
+    "3M": "return_3m",
+    "6M": "return_6m",
+    "YTD": "return_ytd",
+    "1Y": "return_1y",
+    "3Y": "return_3y",
+    "5Y": "return_5y",
+    "Max": "return_max",
+}
+"""Of gold.trailing_returns, with the columns that the screener has them in."""
 
 PULSE = """
 select
     (select max(build_id) from gold.gold_builds where published_at is not null),
     (select max(greatest(started_at, finished_at))::text from gold.pipeline_runs)
+"""
+
+# What dbt says of each column of gold.
+DESCRIPTIONS = """
+select relations.relname || '.' || columns.attname as name, col_description(relations.oid, columns.attnum) as told
+from pg_catalog.pg_class as relations
+inner join pg_catalog.pg_attribute as columns on relations.oid = columns.attrelid and columns.attnum > 0
+where relations.relnamespace = to_regnamespace('gold') and relations.relkind in ('r', 'v')
+    and col_description(relations.oid, columns.attnum) is not null
 """
 
 # --- Overview
@@ -48,12 +68,6 @@ from gold.data_quality
 where build_id = (select max(build_id) from gold.data_quality)
 """
 
-_CHOSEN = """
-    from gold.mart_stock_summary
-    where (${sector} = '' or sector = ${sector})
-        and (strpos(lower(symbol), lower(${search})) > 0 or strpos(lower(company_name), lower(${search})) > 0)
-"""
-
 _LATEST = """
     symbol,
     company_name,
@@ -71,7 +85,8 @@ _LATEST = """
     100 * drawdown as drawdown,
 """
 
-SUMMARY = f"""
+# Every symbol: what is looked for, left out and put in order is so few numbers that the dashboard does it (`screener`).
+SCREEN = f"""
 select
     {_LATEST}
     volume,
@@ -79,39 +94,21 @@ select
     traded_value_currency,
     is_stale,
     recent_adjusted_closes,
-    count(*) over () as matches
-{_CHOSEN}
-order by
-    -- Values in two currencies don't compare: each currency's stand together, those of most symbols first.
-    case
-        when ${{order}} = 'value' and traded_value_currency is not null
-            then count(*) over (partition by traded_value_currency)
-    end desc nulls last,
-    case when ${{order}} = 'value' then traded_value_currency end,
-    case ${{order}}
-        when 'day' then -day_return
-        when 'week' then -weekly_return
-        when 'volatility' then -volatility_52w
-        when 'drawdown' then drawdown
-        when 'range' then -position_in_52w_range
-        when 'value' then -traded_value
-    end nulls last,
-    symbol
-limit {SYMBOLS_SHOWN}
-"""
-
-# Whether a change is of a whole period: a session's always is.
-EXTREMES = f"""
-(select 'day' as period, symbol, 100 * day_return as change, true as is_over {_CHOSEN} and day_return is not null
-    order by day_return desc, symbol limit 1)
-union all
-(select 'day', symbol, 100 * day_return, true {_CHOSEN} and day_return is not null order by day_return, symbol limit 1)
-union all
-(select 'week', symbol, 100 * weekly_return, is_week_over {_CHOSEN} and weekly_return is not null
-    order by weekly_return desc, symbol limit 1)
-union all
-(select 'week', symbol, 100 * weekly_return, is_week_over {_CHOSEN} and weekly_return is not null
-    order by weekly_return, symbol limit 1)
+    {", ".join(f"gains.{column}" for column in HORIZONS.values())}
+from gold.mart_stock_summary as stocks
+left join (
+    select
+        symbol as of_symbol,
+        {
+    ", ".join(
+        f"100 * max(total_return) filter (where horizon = '{horizon}') as {column}"
+        for horizon, column in HORIZONS.items()
+    )
+}
+    from gold.trailing_returns
+    group by symbol
+) as gains on stocks.symbol = gains.of_symbol
+order by symbol
 """
 
 # --- Series. A symbol is shown by the series that its summary is about: the daily one, if it has any.
@@ -206,15 +203,72 @@ select
     case
         when max(falls.price_date) - min(falls.price_date) >= 365
             then 100 * (((array_agg(falls.index_value order by falls.price_date desc))[1] / 100)
-                ^ (365.25 / (max(falls.price_date) - min(falls.price_date))) - 1)
+                ^ (min(windows.days_a_year) / (max(falls.price_date) - min(falls.price_date))) - 1)
     end as yearly_return,
-    100 * stddev_samp(falls.log_return) * sqrt(case min(falls.interval) when 'daily' then 252 else 52 end)
-        as volatility,
+    100 * stddev_samp(falls.log_return) * sqrt(min(windows.bars_a_year)) as volatility,
     100 * min(falls.drawdown) as max_drawdown,
     (array_agg(falls.price_date order by falls.drawdown, falls.price_date))[1] as trough_date
 from falls
+inner join gold.metric_windows as windows on falls.interval = windows.interval
 group by falls.symbol
 order by total_return desc
+"""
+
+# Each symbol's returns beside the mean of its peers' on the same days, itself left out: of one peer, a benchmark's.
+AGAINST_PEERS = f"""
+with
+
+returns as (
+
+    select prices.symbol, prices.interval, prices.price_date, prices.simple_return
+    from {_PRICES}
+    where prices.symbol = any(${{symbols}} || ${{peers}}) and prices.price_date between ${{first}} and ${{last}}
+        and prices.simple_return is not null
+
+),
+
+-- The mean of all peers but one is the rest of their sum.
+of_peers as (
+
+    select interval, price_date, sum(simple_return) as total, count(*) as peers
+    from returns
+    where symbol = any(${{peers}})
+    group by interval, price_date
+
+),
+
+beside as (
+
+    select
+        returns.symbol,
+        returns.interval,
+        returns.simple_return,
+        case
+            when returns.symbol = any(${{peers}})
+                then (of_peers.total - returns.simple_return) / nullif(of_peers.peers - 1, 0)
+            else of_peers.total / of_peers.peers
+        end as of_peers
+    from returns
+    inner join of_peers on returns.interval = of_peers.interval and returns.price_date = of_peers.price_date
+    where returns.symbol = any(${{symbols}})
+
+)
+
+select
+    beside.symbol,
+    count(*) as sessions,
+    sqrt(min(windows.bars_a_year)) * avg(simple_return) / nullif(stddev_samp(simple_return), 0) as sharpe_ratio,
+    regr_slope(simple_return, of_peers) as beta,
+    corr(simple_return, of_peers) as correlation,
+    100 * sqrt(min(windows.bars_a_year)) * stddev_samp(simple_return - of_peers) as tracking_error,
+    sqrt(min(windows.bars_a_year)) * avg(simple_return - of_peers) / nullif(stddev_samp(simple_return - of_peers), 0)
+        as information_ratio
+from beside
+inner join gold.metric_windows as windows on beside.interval = windows.interval
+where of_peers is not null
+group by beside.symbol
+having count(*) >= 20
+order by beside.symbol
 """
 
 # --- One stock
@@ -241,6 +295,16 @@ _BASIS = """
         end
 """
 
+_AVERAGES = ", ".join(
+    f"""
+        case ${{basis}}
+            when 'split' then averages.split_adjusted_close_{bars}
+            when 'total' then averages.adjusted_close_{bars}
+            else averages.close_{bars}
+        end as average_{bars}"""
+    for bars in (20, 50, 200)
+)
+
 # The whole series: a visitor moves to any day of it. A candle tells the lowest drawdown, the best and the worst return,
 # and the furthest from usual, so the worst day of 25 years is seen in months too.
 CANDLES = f"""
@@ -262,31 +326,15 @@ adjusted as (
         prices.volatility_52w,
         prices.simple_return,
         prices.dividend_amount,
-        prices.split_coefficient
+        prices.split_coefficient,
+        {_AVERAGES}
     from {_PRICES}
+    inner join gold.moving_averages as averages
+        on
+            prices.symbol = averages.symbol
+            and prices.interval = averages.interval
+            and prices.price_date = averages.price_date
     where prices.symbol = ${{symbol}}
-
-),
-
--- The first bars of a series have no average. A moving average is the difference of two running sums: PostgreSQL adds
--- a moving window of floats again for every row.
-running as (
-
-    select *, row_number() over sessions as bars, sum(close) over sessions as total
-    from adjusted
-    window sessions as (order by price_date)
-
-),
-
-averaged as (
-
-    select
-        *,
-        case when bars >= 20 then (total - lag(total, 20, 0::double precision) over sessions) / 20 end as average_20,
-        case when bars >= 50 then (total - lag(total, 50, 0::double precision) over sessions) / 50 end as average_50,
-        case when bars >= 200 then (total - lag(total, 200, 0::double precision) over sessions) / 200 end as average_200
-    from running
-    window sessions as (order by price_date)
 
 )
 
@@ -306,42 +354,23 @@ select
     100 * least(min(simple_return), 0) as worst_return,
     sum(dividend_amount) as dividend_amount,
     round(exp(sum(ln(split_coefficient)))::numeric, 4)::double precision as split_coefficient
-from averaged
+from adjusted
 group by date_trunc(${{candle}}, price_date)
 order by 1
 """
 
-# A fall begins at a new high and lasts until the next one.
-DRAWDOWNS = f"""
-with
-
-numbered as (
-
-    select
-        prices.price_date,
-        prices.drawdown,
-        count(*) filter (where prices.drawdown >= 0) over (order by prices.price_date) as fall
-    from {_PRICES}
-    where prices.symbol = ${{symbol}}
-
-),
-
-falls as (
-
-    select
-        min(price_date) as peak_date,
-        (array_agg(price_date order by drawdown, price_date))[1] as trough_date,
-        min(drawdown) as depth,
-        lead(min(price_date)) over (order by fall) as recovery_date
-    from numbered
-    group by fall
-
-)
-
-select peak_date, trough_date, 100 * depth as depth, recovery_date, trough_date - peak_date as days_down
-from falls
-where depth < 0 and trough_date between ${{first}} and ${{last}}
-order by depth
+DRAWDOWNS = """
+select
+    symbol,
+    falls.peak_date,
+    falls.trough_date,
+    100 * falls.depth as depth,
+    falls.recovery_date,
+    falls.days_down
+from gold.drawdown_episodes as falls
+inner join gold.mart_stock_summary as stocks using (symbol, interval)
+where symbol = ${symbol} and falls.trough_date between ${first} and ${last}
+order by falls.depth
 limit 5
 """
 
@@ -375,6 +404,8 @@ order by 1
 
 UNUSUAL = f"""
 select
+    prices.symbol,
+    stocks.currency,
     prices.price_date,
     100 * prices.simple_return as change,
     prices.return_zscore,
@@ -388,8 +419,48 @@ limit {TABLE_ROWS}
 """
 
 
+TRAILING = """
+select symbol, horizon, first_date, last_date, 100 * total_return as total_return, 100 * yearly_return as yearly_return
+from gold.trailing_returns
+where symbol = ${symbol}
+order by place
+"""
+
+MONTHS = """
+select
+    symbol,
+    months.year,
+    months.month,
+    100 * months.monthly_return as monthly_return,
+    100 * months.year_to_date_return as year_to_date_return
+from gold.monthly_returns as months
+inner join gold.mart_stock_summary as stocks using (symbol, interval)
+where symbol = ${symbol}
+order by months.year, months.month
+"""
+
+CORPORATE_ACTIONS = f"""
+select
+    symbol,
+    stocks.currency,
+    actions.price_date,
+    actions.action,
+    actions.dividend_amount,
+    actions.split_coefficient,
+    actions.close,
+    100 * actions.payment_yield as payment_yield,
+    100 * actions.trailing_yield as trailing_yield
+from gold.corporate_actions as actions
+inner join gold.mart_stock_summary as stocks using (symbol, interval)
+where symbol = ${{symbol}} and actions.price_date between ${{first}} and ${{last}}
+order by actions.price_date desc, actions.action
+limit {TABLE_ROWS}
+"""
+
 BARS = f"""
 select
+    prices.symbol,
+    stocks.currency,
     prices.price_date,
     prices.open,
     prices.high,
@@ -400,10 +471,10 @@ select
     prices.volume,
     prices.dividend_amount,
     prices.split_coefficient,
-    prices.simple_return,
+    100 * prices.simple_return as simple_return,
     prices.return_zscore,
-    prices.volatility_52w,
-    prices.drawdown
+    100 * prices.volatility_52w as volatility_52w,
+    100 * prices.drawdown as drawdown
 from {_PRICES}
 where {_SHOWN}
 order by prices.price_date desc
@@ -416,15 +487,22 @@ BY_SECTOR = """
 select
     sector,
     count(*) as symbols,
-    100 * percentile_cont(0.5) within group (order by day_return) as day_return,
-    100 * percentile_cont(0.5) within group (order by weekly_return) as weekly_return,
+    100 * percentile_cont(0.5) within group (order by day_return) as median_day_return,
+    100 * percentile_cont(0.5) within group (order by weekly_return) as median_weekly_return,
     count(*) filter (where not is_week_over) as weeks_not_over,
-    100 * percentile_cont(0.5) within group (order by volatility_52w) as volatility_52w,
-    100 * percentile_cont(0.5) within group (order by drawdown) as drawdown,
+    100 * percentile_cont(0.5) within group (order by volatility_52w) as median_volatility,
+    100 * percentile_cont(0.5) within group (order by drawdown) as median_drawdown,
     sum(volume)::double precision as volume
 from gold.mart_stock_summary
 group by sector
 order by symbols desc, sector
+"""
+
+SECTOR_RETURNS = """
+select sector, horizon, place, symbols, 100 * total_return as total_return
+from gold.sector_returns
+where total_return is not null
+order by sector, place
 """
 
 # Volumes differ by powers of ten: four bins each.
@@ -530,6 +608,11 @@ select observed_at, symbol, interval, price_date, rule, reason
 from gold.suspect_bars
 order by observed_at desc, symbol, price_date desc
 limit {TABLE_ROWS}
+"""
+
+WINDOWS = """
+select interval, bars_a_year, bars_before
+from gold.metric_windows
 """
 
 BUDGET = """

@@ -11,6 +11,7 @@ replaces the choices.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -137,6 +138,22 @@ def search(label: str, *, name: str, **more: Any) -> str:
     return text
 
 
+def number(label: str, *, name: str, **more: Any) -> float | None:
+    """A number, or none."""
+    value = _number(asked(name))
+    seed(name, value)
+    st.number_input(label, value=None, key=name, on_change=_took, args=(name, []), **more)
+    return value
+
+
+def _number(texts: list[str] | None) -> float | None:
+    try:
+        value = float(texts[0]) if texts else None
+    except ValueError:
+        return None
+    return value if value is None or math.isfinite(value) else None
+
+
 def _took(name: str, default: list[str]) -> None:
     """A widget has another value."""
     value = st.session_state[name]
@@ -146,7 +163,9 @@ def _took(name: str, default: list[str]) -> None:
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def seed(name: str, value: object) -> None:

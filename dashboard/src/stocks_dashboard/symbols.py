@@ -68,15 +68,15 @@ def choose_symbols(*, limit: int, default: Sequence[str] = (), placeholder: str,
     return chosen
 
 
-def choose_benchmark() -> str:
-    """The symbol that others are measured against; empty for none."""
+def choose_benchmark(*, none: str = "None") -> str:
+    """The symbol that others are measured against; empty for none, which is displayed as told."""
     names = labels()
     unknown = _unknown("benchmark", names)
     chosen = state.select(
         "Benchmark",
         ["", *names],
         name="benchmark",
-        form=lambda each: names.get(each, "None"),
+        form=lambda each: names.get(each, none),
         keeps_unknown=True,
     )
     _tell("benchmark", unknown, names)

@@ -6,6 +6,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries, time_chart, timelines
+from stocks_dashboard.catalogue import text
 from stocks_dashboard.horizon import POINTS, candle
 from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page import Page, part
@@ -76,7 +77,7 @@ def _compared(chosen: list[str]) -> None:
         f"100 on {start}; in %, what has changed since the first day in view. Point at a line to bring it forward; "
         "drag to move, Shift and drag to choose days, Shift and wheel to zoom, double-click for all."
     )
-    _numbers(comparison)
+    _numbers(comparison, choice, everyone, benchmark)
 
 
 def beside_benchmark(index: pl.DataFrame, benchmark: str) -> pl.DataFrame:
@@ -96,21 +97,32 @@ def beside_benchmark(index: pl.DataFrame, benchmark: str) -> pl.DataFrame:
     )
 
 
-def _numbers(comparison: pl.DataFrame) -> None:
+def _numbers(comparison: pl.DataFrame, choice: dict[str, Value], everyone: list[Symbol], benchmark: str) -> None:
     st.subheader("In numbers", anchor=False)
-    percent = "%+.2f %%"
+    st.caption(
+        f"Beta, correlation, tracking error and the lead's Sharpe are against {benchmark or 'the mean of the others'}; "
+        "Sharpe ratios are over cash at 0 %."
+    )
+    peers = [Symbol(benchmark)] if benchmark else everyone
     table(
-        comparison,
-        {
-            "symbol": st.column_config.TextColumn("Symbol", pinned=True),
-            "total_return": st.column_config.NumberColumn("Total return", format=percent),
-            "yearly_return": st.column_config.NumberColumn("A year", format=percent, help="Of a year or more"),
-            "volatility": st.column_config.NumberColumn("Volatility", format="%.1f %%", help="A year"),
-            "max_drawdown": st.column_config.NumberColumn("Deepest fall", format="%.1f %%"),
-            "trough_date": st.column_config.DateColumn("Its trough"),
-            "first_date": st.column_config.DateColumn("From"),
-            "last_date": st.column_config.DateColumn("To"),
-        },
+        comparison.join(
+            rows(queries.AGAINST_PEERS, **choice, peers=peers), on="symbol", how="left", maintain_order="left"
+        ),
+        (
+            "symbol",
+            "total_return",
+            "yearly_return",
+            "volatility",
+            "sharpe_ratio",
+            "max_drawdown",
+            "trough_date",
+            "beta",
+            "correlation",
+            "tracking_error",
+            "information_ratio",
+            "first_date",
+            "last_date",
+        ),
         export="comparison",
     )
 
@@ -118,13 +130,13 @@ def _numbers(comparison: pl.DataFrame) -> None:
 def _tiles(comparison: pl.DataFrame) -> None:
     best, worst = comparison.row(0, named=True), comparison.row(-1, named=True)
     for title, one in (("Best", best), ("Worst", worst)):
-        tile(title, f"{one['symbol']} {one['total_return']:+.1f} %")
+        tile(title, f"{one['symbol']} {text('total_return', one['total_return'])}")
     calm = comparison.drop_nulls("volatility").sort("volatility")
     if not calm.is_empty():
         one = calm.row(0, named=True)
-        tile("Calmest", f"{one['symbol']} {one['volatility']:.1f} % a year")
+        tile("Calmest", f"{one['symbol']} {text('volatility', one['volatility'])} a year")
     deep = comparison.sort("max_drawdown").row(0, named=True)
-    tile("Deepest fall", f"{deep['symbol']} {deep['max_drawdown']:.1f} %")
+    tile("Deepest fall", f"{deep['symbol']} {text('max_drawdown', deep['max_drawdown'])}")
 
 
 PAGE = Page(title="Compare", icon=":material/ssid_chart:", draw=page)

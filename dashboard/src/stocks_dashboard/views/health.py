@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import streamlit as st
 
@@ -13,7 +15,6 @@ from stocks_dashboard.warehouse import log_rows
 
 # As in sysexits.h, and in the pipeline's documentation.
 _ENDS = {0: "done", 65: "wrong data", 69: "quota spent", 75: "passing fault", 78: "wrong settings", 130: "interrupted"}
-_WHEN = "YYYY-MM-DD HH:mm"
 
 
 def page() -> None:
@@ -35,30 +36,14 @@ def page() -> None:
         "Held series",
         log_rows(queries.HELD),
         "Every series' latest answer was taken.",
-        {
-            "symbol": "Symbol",
-            "interval": "Interval",
-            "source": "Source",
-            "held_since": st.column_config.DatetimeColumn("Held since", format=_WHEN),
-            "observed_at": st.column_config.DatetimeColumn("Latest answer", format=_WHEN),
-            "rule": "Rule",
-            "reason": "Why it was refused",
-            "rejected_bars": st.column_config.NumberColumn("Refused rows", format="localized"),
-        },
+        ("symbol", "interval", "source", "held_since", "observed_at", "rule", "reason", "rejected_bars"),
         "held",
     )
     _part(
         "Suspect bars",
         log_rows(queries.SUSPECT),
         "No bar of the newest answers is odd.",
-        {
-            "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
-            "symbol": "Symbol",
-            "interval": "Interval",
-            "price_date": st.column_config.DateColumn("Date"),
-            "rule": "Rule",
-            "reason": st.column_config.TextColumn("What is odd of it", width="large"),
-        },
+        ("observed_at", "symbol", "interval", "price_date", "rule", "reason"),
         "suspect",
     )
     left, right = st.columns(2)
@@ -67,14 +52,7 @@ def page() -> None:
             "Refused rows",
             log_rows(queries.REJECTED),
             "Silver refused no row.",
-            {
-                "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
-                "symbol": "Symbol",
-                "price_date": "Date",
-                "rule": "Rule",
-                "reason": "Reason",
-                "raw": "As received",
-            },
+            ("observed_at", "symbol", "price_date", "rule", "reason", "raw"),
             "rejected",
         )
     with right:
@@ -82,48 +60,24 @@ def page() -> None:
             "Restatements",
             log_rows(queries.RESTATED),
             "The provider changed no bar that was loaded before.",
-            {
-                "observed_at": st.column_config.DatetimeColumn("Observed", format=_WHEN),
-                "symbol": "Symbol",
-                "bars_changed": st.column_config.NumberColumn("Bars changed", format="localized"),
-                "bars_withdrawn": st.column_config.NumberColumn("Of them withdrawn", format="localized"),
-                "first_date": st.column_config.DateColumn("From"),
-                "last_date": st.column_config.DateColumn("To"),
-                "largest_factor": st.column_config.NumberColumn(
-                    "Largest factor", format="%.4f", help="New over old adjusted close; 0.5 is a two-for-one split"
-                ),
-            },
+            ("observed_at", "symbol", "bars_changed", "bars_withdrawn", "first_date", "last_date", "largest_factor"),
             "restatements",
         )
     left, right = st.columns(2)
     with left:
         _part(
             "Late or incomplete symbols",
-            log_rows(queries.LATE),
+            log_rows(queries.LATE).rename({"last_date": "latest_date"}),
             "Every symbol has its latest session, and none between is missing.",
-            {
-                "symbol": "Symbol",
-                "last_date": st.column_config.DateColumn("Latest bar"),
-                "expected_last_date": st.column_config.DateColumn("Expected"),
-                "bars": st.column_config.NumberColumn("Bars", format="localized"),
-                "expected_bars": st.column_config.NumberColumn("Sessions", format="localized"),
-                "rejected_bars": st.column_config.NumberColumn("Refused"),
-            },
+            ("symbol", "latest_date", "expected_last_date", "bars", "expected_bars", "rejected_bars"),
             "late",
         )
-    quota = load_settings().stocks_requests_per_day
-    used = st.column_config.NumberColumn("Used", format="%d")
     with right:
         _part(
             "Requests to the provider",
             budget,
             "No request was counted: the sample has no quota.",
-            {
-                "day": st.column_config.DateColumn("Day"),
-                "budget_key": st.column_config.TextColumn("Provider and key", help="A fingerprint, never the key"),
-                "used": st.column_config.ProgressColumn("Used", format="%d", max_value=quota) if quota else used,
-                "exhausted_at": st.column_config.DatetimeColumn("Quota spent", format=_WHEN),
-            },
+            ("day", "budget_key", "used", "exhausted_at"),
             "requests",
         )
 
@@ -168,14 +122,7 @@ def _findings(findings: pl.DataFrame) -> None:
     words = {"error": "stops the build", "warn": "warns"}
     table(
         shown.with_columns(pl.col("severity").replace(words)),
-        {
-            "rule": st.column_config.TextColumn("Rule", width="medium"),
-            "model": "Model",
-            "severity": "When broken",
-            "status": "Result",
-            "failures": st.column_config.NumberColumn("Rows found", format="localized"),
-            "checked_at": st.column_config.DatetimeColumn("Checked", format=_WHEN),
-        },
+        ("rule", "model", "severity", "status", "failures", "checked_at"),
         export="data_quality",
     )
 
@@ -187,15 +134,7 @@ def _runs(runs: pl.DataFrame) -> None:
     outcomes = [_outcome(run) for run in runs.iter_rows(named=True)]
     table(
         runs.with_columns(pl.Series("outcome", outcomes, pl.String)),
-        {
-            "started_at": st.column_config.DatetimeColumn("Started", format=_WHEN),
-            "outcome": st.column_config.TextColumn("Outcome"),
-            "command": "Command",
-            "source": "Source",
-            "seconds": st.column_config.NumberColumn("Seconds", format="%.1f"),
-            "steps": st.column_config.NumberColumn("Steps"),
-            "message": st.column_config.TextColumn("Message", width="large"),
-        },
+        ("started_at", "outcome", "command", "source", "seconds", "steps", "message"),
         export="runs",
     )
 
@@ -208,7 +147,7 @@ def _outcome(run: dict[str, object]) -> str:
     return _ENDS.get(int(str(code)), f"code {code}")
 
 
-def _part(title: str, frame: pl.DataFrame, nothing: str, columns: dict[str, object], export: str) -> None:
+def _part(title: str, frame: pl.DataFrame, nothing: str, columns: Sequence[str], export: str) -> None:
     """A table beneath its title; where it has no row, what that means."""
     st.subheader(title, anchor=False)
     if frame.is_empty():

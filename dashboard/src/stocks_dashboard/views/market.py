@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import charts, queries, state
+from stocks_dashboard import catalogue, charts, heatmaps, queries, state
 from stocks_dashboard.literals import Symbol
 from stocks_dashboard.page import Page, part
 from stocks_dashboard.page_parts import choose_range, choose_sector, details, head, show, table
@@ -13,20 +13,21 @@ from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_symbols, symbols
 from stocks_dashboard.warehouse import rows
 
-_MEASURES = {
-    "weekly_return": "Median week (%)",
-    "day_return": "Median day (%)",
-    "volatility_52w": "Median volatility (% a year)",
-    "drawdown": "Median below peak (%)",
-    "volume": "Volume (shares)",
-    "symbols": "Symbols",
-}
+_MEASURES = (
+    "median_weekly_return",
+    "median_day_return",
+    "median_volatility",
+    "median_drawdown",
+    "volume",
+    "symbols",
+)
 
 
 def page() -> None:
     """Draws the page."""
     head("Market", "How sectors did, how much was traded, and which symbols move together.")
     _by_sector()
+    _by_horizon()
     _correlation()
 
 
@@ -40,8 +41,9 @@ def _by_sector() -> None:
     left, right = st.columns(2)
     with left:
         st.subheader("Sectors", anchor=False)
-        measure = state.select("Measure", list(_MEASURES), name="measure", form=_MEASURES.__getitem__)
-        show(charts.sectors(by_sector, column=measure, title=_MEASURES[measure], colours=colours), key="sectors")
+        measure = state.select("Measure", _MEASURES, name="measure", form=catalogue.label_with_unit)
+        title = catalogue.label_with_unit(measure)
+        show(charts.sectors(by_sector, column=measure, title=title, colours=colours), key="sectors")
     with right:
         st.subheader("Volumes", anchor=False)
         st.caption("How many symbols traded how many shares in their latest bar.")
@@ -52,23 +54,32 @@ def _by_sector() -> None:
 
 
 def _sectors(by_sector: pl.DataFrame) -> None:
-    percent = "%+.2f %%"
     table(
         by_sector,
-        {
-            "sector": st.column_config.TextColumn("Sector", pinned=True),
-            "symbols": st.column_config.NumberColumn("Symbols"),
-            "day_return": st.column_config.NumberColumn("Median day", format=percent),
-            "weekly_return": st.column_config.NumberColumn("Median week", format=percent),
-            "weeks_not_over": st.column_config.NumberColumn(
-                "Weeks not over", help="Symbols whose week is a part of one"
-            ),
-            "volatility_52w": st.column_config.NumberColumn("Median volatility", format="%.1f %%"),
-            "drawdown": st.column_config.NumberColumn("Median below peak", format="%.1f %%"),
-            "volume": st.column_config.NumberColumn("Volume (shares)", format="compact"),
-        },
+        (
+            "sector",
+            "symbols",
+            "median_day_return",
+            "median_weekly_return",
+            "weeks_not_over",
+            "median_volatility",
+            "median_drawdown",
+            "volume",
+        ),
         export="sectors",
     )
+
+
+@part
+def _by_horizon() -> None:
+    st.subheader("Sectors by horizon", anchor=False)
+    st.caption("Median total return of a sector's symbols up to their latest bars.")
+    returns = rows(queries.SECTOR_RETURNS)
+    show(heatmaps.sector_returns(returns, colours=palette()), key="by_horizon")
+    if part := details("Sectors by horizon in numbers", key="horizons", icon=":material/table:"):
+        with part:
+            shown = ("sector", "horizon", "symbols", "total_return")
+            table(returns.select(shown), shown, export="sector_returns")
 
 
 @part
@@ -94,14 +105,7 @@ def _correlation() -> None:
     show(charts.correlation(cells.drop("sector"), order, colours=palette()), key="correlation")
     table(
         pairs.sort("correlation", descending=True),
-        {
-            "symbol": st.column_config.TextColumn("Symbol"),
-            "other": st.column_config.TextColumn("With"),
-            "correlation": st.column_config.NumberColumn("Correlation", format="%.3f"),
-            "sessions": st.column_config.NumberColumn("Common sessions", format="localized"),
-            "sector": st.column_config.TextColumn("Sector"),
-            "other_sector": st.column_config.TextColumn("Its sector"),
-        },
+        ("symbol", "other", "correlation", "sessions", "sector", "other_sector"),
         export="correlation",
     )
 

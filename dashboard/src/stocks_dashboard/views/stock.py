@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import charts, queries, state, time_chart, timelines
+from stocks_dashboard import charts, queries, state, stock_parts, time_chart, timelines
+from stocks_dashboard.catalogue import described, text
 from stocks_dashboard.horizon import Candle, Horizon, candle
 from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import choose_range, choose_scale, details, head, number, show, strip, table, tile
+from stocks_dashboard.page_parts import choose_range, choose_scale, head, show, strip, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_symbol, symbols
 from stocks_dashboard.warehouse import prefetch, rows
@@ -34,8 +35,6 @@ _ABOUT = {
     Basis.RAW: "Prices and volumes as they were traded: a split looks like a fall.",
 }
 _THRESHOLDS = (3, 4, 5, 6)
-_YEAR = {"day": 252, "week": 52}
-_BEFORE = {"day": 60, "week": 26}
 _HEIGHT = 640  # pixels: five panes
 
 
@@ -58,7 +57,7 @@ def _series(stock: dict[str, Any]) -> None:
     spot = place.container(height=_HEIGHT, border=False)  # there before what it holds: nothing moves
     with controls:
         days = choose_range(symbols().filter(pl.col("symbol") == stock["symbol"]))
-        choice = _controls(_bar(stock))
+        choice = _controls(stock)
     with spot:
         _workspace(stock, days, **choice)
     place.caption(
@@ -67,7 +66,10 @@ def _series(stock: dict[str, Any]) -> None:
     )
     shown = _shown(stock, days)
     _risk(stock, shown, choice["threshold"])
-    _bars(stock["symbol"], shown)
+    stock_parts.returns_by_time(stock["symbol"])
+    stock_parts.beside_peers(stock, shown)
+    stock_parts.actions(stock["symbol"], shown)
+    stock_parts.bars(stock["symbol"], shown)
 
 
 def _shown(stock: dict[str, Any], days: tuple[date, date]) -> dict[str, Value]:
@@ -86,25 +88,24 @@ def _step(stock: dict[str, Any], days: tuple[date, date]) -> str:
 
 def _tiles(stock: dict[str, Any]) -> None:
     with strip():
-        tile(f"Close {stock['last_date']}", f"{number(stock['close'])} {stock['currency'] or ''}".strip())
+        tile(f"Close {stock['last_date']}", f"{text('close', stock['close'])} {stock['currency'] or ''}".strip())
         week = "Week" if stock["is_week_over"] else "Week so far"
-        for title, value in (("Day", stock["day_return"]), (week, stock["weekly_return"])):
-            tile(title, number(value, "+.2f", " %"))
-        year = f"A year, of the last 52 weeks; not before {_YEAR[_bar(stock)]} returns are known"
-        tile("Volatility", number(stock["volatility_52w"], ".1f", " %"), about=year)
-        tile("Below peak", number(stock["drawdown"], ".1f", " %"), about="Of adjusted closes")
-        tile(
-            "52-week range",
-            f"{number(stock['position_in_52w_range'], '.0f', ' %')} of {number(stock['low_52w'])} to "
-            f"{number(stock['high_52w'])}",
-            about="0 % is the lowest low of 52 weeks, 100 % the highest high",
-        )
+        for title, name in (
+            ("Day", "day_return"),
+            (week, "weekly_return"),
+            ("Volatility", "volatility_52w"),
+            ("Below peak", "drawdown"),
+        ):
+            tile(title, text(name, stock[name]), about=described(name))
+        place, low, high = (text(name, stock[name]) for name in ("position_in_52w_range", "low_52w", "high_52w"))
+        tile("52-week range", f"{place} of {low} to {high}", about=described("position_in_52w_range"))
     if stock["is_stale"]:
         st.warning(f"A bar of {stock['expected_last_date']} is expected, and isn't loaded.", icon=":material/schedule:")
 
 
-def _controls(bar: str) -> dict[str, Any]:
+def _controls(stock: dict[str, Any]) -> dict[str, Any]:
     """What the workspace shows, and how."""
+    bar, before = _bar(stock), stock_parts.windows(stock["interval"])["bars_before"]
     basis = state.select(
         "Prices",
         [str(each) for each in Basis],
@@ -130,7 +131,7 @@ def _controls(bar: str) -> dict[str, Any]:
         default=4,
         widget=st.segmented_control,
         required=True,
-        help=f"z tells how many standard deviations a return lies from the mean of the {_BEFORE[bar]} returns before "
+        help=f"z tells how many standard deviations a return lies from the mean of the {before} returns before "
         f"it (it isn't one of them, so it can't hide itself). From 4 on a {bar} is out of line with the weeks before: "
         "look for results, news, or a missing corporate action.",
     )
@@ -204,25 +205,8 @@ def _risk(stock: dict[str, Any], shown: dict[str, Value], threshold: float) -> N
     with right:
         st.subheader("Falls and unusual returns", anchor=False)
         st.caption(_deepest(falls))
-        _falls(stock["symbol"], falls)
-        _unusual(stock["symbol"], _bar(stock), rows(queries.UNUSUAL, **shown, threshold=threshold))
-
-
-@part
-def _falls(symbol: str, falls: pl.DataFrame) -> None:
-    if not falls.is_empty() and (part := details("Deepest falls", key="falls", icon=":material/trending_down:")):
-        with part:
-            table(
-                falls,
-                {
-                    "depth": st.column_config.NumberColumn("Depth", format="%.1f %%"),
-                    "peak_date": st.column_config.DateColumn("Peak"),
-                    "trough_date": st.column_config.DateColumn("Trough"),
-                    "days_down": st.column_config.NumberColumn("Days down"),
-                    "recovery_date": st.column_config.DateColumn("Recovered", help="— while it hasn't"),
-                },
-                export=f"{symbol}_falls",
-            )
+        stock_parts.falls(stock["symbol"], falls)
+        stock_parts.unusual(stock["symbol"], _bar(stock), rows(queries.UNUSUAL, **shown, threshold=threshold))
 
 
 def _deepest(falls: pl.DataFrame) -> str:
@@ -230,57 +214,7 @@ def _deepest(falls: pl.DataFrame) -> str:
         return "No fall has its trough in this range."
     fall = falls.row(0, named=True)
     end = f"recovered on {fall['recovery_date']}" if fall["recovery_date"] else "not recovered yet"
-    return f"Deepest: {fall['depth']:.1f} % from {fall['peak_date']} to {fall['trough_date']}, {end}."
-
-
-@part
-def _unusual(symbol: str, bar: str, unusual: pl.DataFrame) -> None:
-    st.caption(f"**{unusual.height:,}** unusual {bar}s are marked.")
-    if not unusual.is_empty() and (part := details(f"Unusual {bar}s", key="unusual", icon=":material/priority_high:")):
-        with part:
-            table(
-                unusual,
-                {
-                    "price_date": st.column_config.DateColumn("Date"),
-                    "change": st.column_config.NumberColumn("Return", format="%+.2f %%"),
-                    "return_zscore": st.column_config.NumberColumn("z", format="%+.1f"),
-                    "volume": st.column_config.NumberColumn("Volume (shares)", format="localized"),
-                    "split_coefficient": st.column_config.NumberColumn("Split", help="New shares for one; 1 is none"),
-                    "dividend_amount": st.column_config.NumberColumn("Dividend"),
-                },
-                export=f"{symbol}_unusual",
-            )
-
-
-@part
-def _bars(symbol: str, shown: dict[str, Value]) -> None:
-    part = details("Table", key="table", icon=":material/table:")
-    if part is None:
-        return
-    with part:
-        bars = rows(queries.BARS, **shown, limit=queries.TABLE_ROWS)
-        st.caption(f"The latest {bars.height:,} bars of the range; the CSV holds all of it.")
-        price = st.column_config.NumberColumn(format="%.2f")
-        table(
-            bars,
-            {
-                "price_date": st.column_config.DateColumn("Date", pinned=True),
-                "open": price,
-                "high": price,
-                "low": price,
-                "close": price,
-                "split_adjusted_close": st.column_config.NumberColumn("Split-adjusted", format="%.2f"),
-                "adjusted_close": st.column_config.NumberColumn("Adjusted", format="%.2f"),
-                "volume": st.column_config.NumberColumn("Volume", format="localized"),
-                "dividend_amount": st.column_config.NumberColumn("Dividend"),
-                "split_coefficient": st.column_config.NumberColumn("Split"),
-                "simple_return": st.column_config.NumberColumn("Return", format="percent"),
-                "return_zscore": st.column_config.NumberColumn("z", format="%+.1f"),
-                "drawdown": st.column_config.NumberColumn("Below peak", format="percent"),
-            },
-            export=f"{symbol}_bars",
-            more=lambda: rows(queries.BARS, **shown, limit=queries.EXPORT_ROWS),
-        )
+    return f"Deepest: {text('depth', fall['depth'])} from {fall['peak_date']} to {fall['trough_date']}, {end}."
 
 
 PAGE = Page(title="Stock", icon=":material/candlestick_chart:", draw=page)
