@@ -245,7 +245,7 @@ def _replace(
 
 
 def _describe(connection: Connection, names: Sequence[str]) -> None:
-    """Gives relations of gold the comments of their namesakes in gold_next: what is moved has them, a view is made anew."""
+    """Gives gold the comments of its namesakes in gold_next: what is moved has them, a view is made anew."""
     found = connection.execute(
         _COMMENTS, {"schema": BUILD_SCHEMA, "published": PUBLISHED_SCHEMA, "names": list(names)}
     ).fetchall()
