@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -295,23 +296,36 @@ class TestRecovery:
             finally:
                 stranger.kill()
 
-    def test_server_that_does_not_come_to_its_end_is_helped(self, server: EmbeddedPostgres) -> None:
+    @pytest.mark.parametrize("stopped", ["by a signal", "by its last user"])
+    def test_server_that_is_stopped_while_it_recovers_comes_to_its_end(
+        self, stopped: str, server: EmbeddedPostgres
+    ) -> None:
         with server.running():
-            server.keep_running()
-            with psycopg.connect(server.url("postgres"), dbname="postgres", autocommit=True) as connection:
-                connection.execute("create table if not exists safe as select 1 as a")
-                found = connection.execute(
-                    "select pid from pg_stat_activity where backend_type = 'checkpointer'"
-                ).fetchone()
-        assert found
-        before = postmaster(server)
-        os.kill(found[0], signal.SIGSTOP)  # stands for whatever it hangs at
-        os.kill(before, signal.SIGINT)
+            with contextlib.closing(psycopg.connect(server.url("postgres"), autocommit=True)) as connection:
+                connection.execute("create table long (n int)")
+                connection.execute("insert into long select generate_series(1, 300000)")  # to be read from the log
+                before, killed = postmaster(server), server.log.stat().st_size
+                os.kill(connection.info.backend_pid, signal.SIGKILL)
+
+            def said() -> str:
+                return server.log.read_bytes()[killed:].decode()
+
+            deadline = time.monotonic() + 60
+            while "reinitializing" not in said():
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            if stopped == "by a signal":
+                server.keep_running()
+                os.kill(before, signal.SIGINT)
+        # By itself it would not have come to an end: of that signal, a server that begins to recover makes nothing.
         hasty = EmbeddedPostgres(server.folder.parent, patience=1)
-        with hasty.running(), psycopg.connect(hasty.url("postgres"), dbname="postgres", autocommit=True) as connection:
+        with hasty.running(), psycopg.connect(hasty.url("postgres"), autocommit=True) as again:
             assert postmaster(hasty) != before
-            assert connection.execute("select a from safe").fetchone() == (1,)
-            connection.execute("drop table safe")
+            assert again.execute("select count(*) from long").fetchone() == (300_000,)
+            again.execute("drop table long")
+        at_first = said().partition("abnormal database system shutdown")[0]
+        assert "received immediate shutdown request" in at_first
+        assert ("received fast shutdown request" in at_first) == (stopped == "by a signal")
 
     def test_what_a_killed_initdb_left_is_cleaned_up(self, tmp_path: Path) -> None:
         server = EmbeddedPostgres(tmp_path / "state")

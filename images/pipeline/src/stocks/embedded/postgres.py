@@ -199,8 +199,7 @@ class EmbeddedPostgres:
         while self.is_running():
             waited = time.monotonic() - begun
             with contextlib.suppress(OSError, ValueError, IndexError):  # its file is not whole yet, or gone
-                place = psycopg.conninfo.make_conninfo(host=HOST, port=self.port, user=SUPERUSER, dbname="postgres")
-                answer = pq.PGconn.ping(place.encode())
+                answer = self._ping()
                 if answer == pq.Ping.OK:
                     return True
                 if answer == pq.Ping.NO_ATTEMPT:
@@ -216,6 +215,15 @@ class EmbeddedPostgres:
                 )
             time.sleep(0.1)
         return False
+
+    def _ping(self) -> pq.Ping:
+        """Whether the server takes connections.
+
+        Raises:
+            OSError | ValueError | IndexError: Its file is not whole yet, or gone.
+        """
+        place = psycopg.conninfo.make_conninfo(host=HOST, port=self.port, user=SUPERUSER, dbname="postgres")
+        return pq.Ping(pq.PGconn.ping(place.encode()))
 
     def _start(self) -> None:
         if not self.data.exists():
@@ -246,12 +254,16 @@ class EmbeddedPostgres:
             raise self._failure("PostgreSQL did not start", self._said(begun))
 
     def _stop(self) -> None:
-        """Stops the server, by force where it does not end in time: nothing that was committed is lost by that."""
-        for how, seconds in (
-            (signal.SIGINT, self._patience),
-            (signal.SIGQUIT, _BY_FORCE),
-            (signal.SIGKILL, _BY_FORCE),
-        ):
+        """Stops the server, by force where it does not end in time: nothing that was committed is lost by that.
+
+        By force at once where it takes no connections: told to stop while it begins to recover from a crash, a server
+        would say "shutting down" for ever.
+        """
+        ways = [(signal.SIGQUIT, _BY_FORCE), (signal.SIGKILL, _BY_FORCE)]
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if self._ping() == pq.Ping.OK:
+                ways.insert(0, (signal.SIGINT, self._patience))
+        for how, seconds in ways:
             deadline = time.monotonic() + seconds
             if pid := self._process():
                 with contextlib.suppress(ProcessLookupError):
