@@ -104,7 +104,7 @@ def test_a_backend_that_is_killed_in_a_replay_ends_it_and_the_next_one_heals(tmp
         before = instance.gold()
 
         def kill_backend(event: Event) -> bool:
-            if (event["event"], event.get("stage")) != ("begin", "replay"):
+            if (event["event"], event.get("stage")) != ("advance", "replay"):
                 return False
             with psycopg.connect(server.url("postgres"), autocommit=True) as own:
                 [pid] = own.execute(
