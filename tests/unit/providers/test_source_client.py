@@ -418,7 +418,8 @@ from stocks.errors import StocksError
 from stocks.providers.alphavantage.answers import DAILY
 from stocks.settings import Settings
 
-LIMIT, CHUNK = 64 * 2**20, 2**16
+LIMIT, KEY = 64 * 2**20, "S3CRETKEY0123456"
+CHUNK = KEY.encode().ljust(2**16, b"x")  # what is taken out of a body is in memory twice
 kind = sys.argv[1]
 
 class Body(httpx.SyncByteStream):
@@ -427,8 +428,8 @@ class Body(httpx.SyncByteStream):
 
     def __iter__(self):
         packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
-        for _ in range(self.size // CHUNK):
-            yield packer.compress(b"x" * CHUNK) if kind == "bomb" else b"x" * CHUNK
+        for _ in range(self.size // len(CHUNK)):
+            yield packer.compress(CHUNK) if kind == "bomb" else CHUNK
 
 class Provider(httpx.BaseTransport):
     def handle_request(self, request):
@@ -440,7 +441,7 @@ def most():
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 settings = Settings(
-    _env_file=None, stocks_source="alphavantage", alphavantage_api_key="S3CRETKEY0123456", stocks_answer_bytes=LIMIT
+    _env_file=None, stocks_source="alphavantage", alphavantage_api_key=KEY, stocks_answer_bytes=LIMIT
 )
 provider = Provider()
 with open_source(settings, transport=provider, sleep=lambda _: None) as source:

@@ -276,22 +276,19 @@ class Source:
         packed = response.headers.get("Content-Encoding", "").lower() in {"gzip", "x-gzip"}
         # httpx unpacks a whole chunk at once, which may become a thousand times as large.
         unpacker = gzip_unpacker() if packed else None
-        # A byte beyond the limit shows that there is more.
-        body, received, until, most = io.BytesIO(), 0, self._clock() + LONGEST_ANSWER, self._most_bytes + 1
+        body, received, until = io.BytesIO(), 0, self._clock() + LONGEST_ANSWER
         for chunk in response.stream:
             received += len(chunk)
             if unpacker:
                 try:
-                    inflate(unpacker, chunk, body, most)
+                    inflate(unpacker, chunk, body, self._most_bytes + 1)  # a byte more shows that there is more
                 except zlib.error as error:
                     raise httpx.DecodingError(str(error)) from None
             else:
-                body.write(chunk[: most - body.tell()])
+                body.write(chunk)
             if max(body.tell(), received) > self._most_bytes:
                 body.truncate(min(2 * QUARANTINED, self._most_bytes))  # no more of it is looked at
                 return body.getvalue(), False
-            if unpacker and unpacker.eof:  # what follows would be kept, however much it is
-                break
             if self._clock() > until:
                 raise httpx.ReadTimeout("")
         # HTTP's own client checks this; a transport of ours or a cache may not.
