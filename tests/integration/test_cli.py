@@ -116,21 +116,40 @@ def test_a_long_table_is_cut_and_says_so(sample_instance: Instance) -> None:
     assert sample_instance.stocks("query", long.format(0), "--format", "json").stdout == "[]\n"
 
 
+def in_shell(instance: Instance, arguments: tuple[str, ...], outputs: str) -> subprocess.CompletedProcess[str]:
+    """Runs `stocks` with its outputs where a shell sends them."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {outputs}', "sh", sys.executable, "-m", "stocks", *arguments],
+        env=instance.environment,
+        cwd=instance.state.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("arguments", [("--version",), ("query", "select 1"), ("status", "--json")])
 def test_output_to_a_full_device_is_told(arguments: tuple[str, ...], sample_instance: Instance) -> None:
-    with open("/dev/full", "w") as full:  # noqa: PTH123
-        ended = subprocess.run(
-            [sys.executable, "-m", "stocks", *arguments],
-            env=sample_instance.environment,
-            cwd=sample_instance.state.parent,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+    ended = in_shell(sample_instance, arguments, ">/dev/full")
     assert ended.returncode == 78
     assert "No space left on device" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "outputs", "code"),
+    [
+        (("--version",), ">/dev/full 2>&1", 78),
+        (("query", "nonsense"), "2>/dev/full", 78),
+        (("query", "select 1", "--format", "csv"), ">&-", 0),
+        (("query", "nonsense"), ">&- 2>&-", 78),
+    ],
+)
+def test_where_nothing_can_be_said_the_code_is_right(
+    arguments: tuple[str, ...], outputs: str, code: int, sample_instance: Instance
+) -> None:
+    ended = in_shell(sample_instance, arguments, outputs)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (code, "", "")
 
 
 def test_nothing_to_build_is_not_built(instance: Instance) -> None:

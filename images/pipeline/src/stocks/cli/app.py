@@ -69,6 +69,9 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     """Runs the command line."""
     signal.signal(signal.SIGTERM, _terminate)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started us has closed it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 -- open to the end, as Python's own
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as Python's stderr: a terminal may know no "…"
     try:
@@ -79,11 +82,15 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _NO_SPACE:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still in its buffer
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # for what is still in its buffer
         wrong = ConfigError(
             f"The output can't be written: {error.strerror}.", hint="Free some space, and run it again."
         )
-        _show(wrong)
+        try:
+            _show(wrong)
+        except OSError:
+            os.dup2(nowhere, sys.stderr.fileno())  # it is full, too, and the exit code alone can tell
         sys.exit(wrong.exit_code)
     except Exception as error:  # noqa: BLE001 -- what nobody expected is a fault of ours, and has a code of its own
         traceback.print_exc()
