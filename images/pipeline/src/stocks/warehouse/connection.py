@@ -296,7 +296,8 @@ def _refused(warehouse: str, error: psycopg.Error) -> StocksError:
     if any(sign in text for sign in _ALL_TAKEN):
         return WarehouseUnavailable(
             f"All connections of the warehouse {warehouse} are taken: {text}.",
-            hint="Close some: `select pid, usename, application_name from pg_stat_activity` tells whose they are.",
+            hint="Close what uses it (dashboards, psql, dbt), or try again later. A few are kept for its superuser:"
+            " `select pid, usename, application_name from pg_stat_activity` tells whose the others are.",
         )
     return WarehouseUnavailable(
         f"The warehouse {warehouse} can't be reached: {text}.",
