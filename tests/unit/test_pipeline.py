@@ -558,6 +558,24 @@ class TestNormalize:
         far.unlink()
         assert again(bronze, warehouse, ["IBM", "MSFT"], report=Listener()).errors == {}
 
+    @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
+    def test_an_answer_from_the_future_is_not_loaded_until_it_is_moved_away(
+        self, bronze: Bronze, warehouse: Warehouse, tmp_path: Path, again: Callable[..., Outcome]
+    ) -> None:
+        put(bronze, "IBM", body("IBM", {FRIDAY: 10}), MONDAY_EVENING)
+        ahead = put(bronze, "IBM", body("IBM", {FRIDAY: 5, MONDAY: 6}), datetime(2904, 5, 13, tzinfo=UTC))
+        put(bronze, "MSFT", body("MSFT", {FRIDAY: 20}), MONDAY_EVENING)
+        for _ in range(2):
+            outcome = again(bronze, warehouse, ["IBM", "MSFT"], report=Listener())
+            assert list(outcome.errors) == ["IBM"]
+            assert str(ahead) in outcome.errors["IBM"].hint
+            assert exit_code_of(outcome.errors.values()) == 65
+            assert ("MSFT", FRIDAY, 20.0, True) in bars(warehouse)
+            assert not [row for row in bars(warehouse) if row[2] in (5.0, 6.0)]
+        (tmp_path / "bronze" / str(ahead)).unlink()
+        assert again(bronze, warehouse, ["IBM", "MSFT"], report=Listener()).errors == {}
+        assert bars(warehouse) == [("IBM", FRIDAY, 10.0, True), ("MSFT", FRIDAY, 20.0, True)]
+
     def test_corrupt_object_that_is_restored_is_loaded(
         self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
     ) -> None:
@@ -578,6 +596,8 @@ class TestNormalize:
             assert list(outcome.errors) == ["IBM"]
             assert isinstance(outcome.errors["IBM"], DataError)
             assert "MSFT" in outcome.errors["IBM"].message
+            assert "asked for again after the next session" in outcome.errors["IBM"].hint
+            assert "--force" in outcome.errors["IBM"].hint
         assert [row[:3] for row in bars(warehouse)] == [
             ("AAPL", FRIDAY, 20.0),
             ("IBM", FRIDAY, 10.0),
@@ -615,12 +635,18 @@ class TestNormalize:
             held = connection.execute("select symbol, company_name, sector from silver.company").fetchall()
         assert held == [("IBM", "IBM Inc", "Technology")]
 
-    def test_corrupt_overview_does_not_stop_the_others(
-        self, provider: Provider, bronze: Bronze, warehouse: Warehouse, tmp_path: Path
+    @pytest.mark.parametrize("again", [normalize, partial(replay, as_of=None)])
+    def test_corrupt_overview_stops_neither_the_prices_nor_the_others(
+        self,
+        provider: Provider,
+        bronze: Bronze,
+        warehouse: Warehouse,
+        tmp_path: Path,
+        again: Callable[..., Outcome],
     ) -> None:
         fetch(provider, bronze, "AAPL", "IBM", overview=True)
         corrupt(tmp_path, bronze.objects("AAPL", area="reference")[0])
-        outcome = normalize(bronze, warehouse, ["AAPL", "IBM"], report=Listener())
+        outcome = again(bronze, warehouse, ["AAPL", "IBM"], report=Listener())
         assert {symbol: type(error) for symbol, error in outcome.errors.items()} == {"AAPL": CorruptObject}
         assert len(bars(warehouse)) == 4
 
