@@ -75,6 +75,20 @@ def test_an_irregular_answer_is_left_to_the_tolerant_way(series, why):
     assert len(told(body)) == series.count('": {"1') + series.count('": 5') + series.count('": {}')
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        answer(json.dumps({"2021-10-15": ROW})).replace(b'{"Meta', f'{{"{KEY}": {{"2021-10-14": 5}}, "Meta'.encode()),
+        answer(json.dumps({"2021-10-15": ROW}))[:-1] + f', "{KEY}": {json.dumps({"2021-10-14": ROW})}}}'.encode(),
+        answer(json.dumps({"2021-10-15": ROW}))[:-1] + b', "more": 1}',
+        answer(json.dumps({"2021-10-15": ROW}), json.dumps({f"about {KEY}": "{}"})),
+    ],
+    ids=["a series before it", "a series behind it", "another member", "its name in another text"],
+)
+def test_an_answer_with_more_than_its_series_is_left_to_the_tolerant_way(body):
+    assert decode_regular(body, KEY) is None
+
+
 def test_a_value_told_twice_is_lost_only_where_it_differs():
     same = answer(f'{{"2021-10-15": {json.dumps(ROW)[:-1]}, "1. open": "143.390"}}}}')
     other = answer(f'{{"2021-10-15": {json.dumps(ROW)[:-1]}, "1. open": "143.40"}}}}')

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -21,7 +22,6 @@ from stocks.providers.json_text import Pairs, read_pairs
 _META = "Meta Data"
 # "5." is the adjusted close in one endpoint and the volume in another.
 _ORDINAL = re.compile(r"^\d+\.\s*")
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decode(payload: bytes, series_key: str) -> Decoded:
@@ -42,23 +42,25 @@ def decode_regular(payload: bytes, series_key: str) -> Decoded | None:
     if b"\\" in payload:  # escapes can hide what is counted below; no regular payload has any
         return None
     try:
-        members = _MEMBERS.decode(payload)
-        series = bytes(members[series_key])
-        meta = msgspec.json.decode(members[_META], type=dict[str, str]) if _META in members else {}
-        # The labels of the first row: from the second brace, which opens it, to the first that closes one.
-        first = series[series.index(b"{", 1) : series.index(b"}") + 1]
+        # The series: from the brace behind its name. The labels of its first row: from the next brace to the first that
+        # closes one.
+        opening = payload.index(b"{", payload.index(series_key.encode()))
+        first = payload[payload.index(b"{", opening + 1) : payload.index(b"}", opening) + 1]
         labels = tuple(msgspec.json.decode(first, type=dict[str, msgspec.Raw]))
-        bars = _decoder(labels).decode(series)
-    except (KeyError, ValueError, TypeError, RecursionError):  # msgspec's errors are ValueErrors
+        answer = _decoder(series_key, labels).decode(payload)
+    except (ValueError, TypeError, RecursionError):  # msgspec's errors are ValueErrors
         return None
+    bars = answer.series
     # A JSON parser keeps the last of several members with one name and says nothing. But each member has a
     # colon, and every row that was kept has all labels: one colon more, and something went unseen.
-    if series.count(b":") != len(bars) * (1 + len(labels)) or payload.count(series_key.encode()) != 1:
+    if payload.count(b":", opening) != len(bars) * (1 + len(labels)):
         return None
     names = {name_of(label) for label in labels}
-    columns = {name: [getattr(bar, name) for bar in bars.values()] for name in FIELDS if name in names}
+    columns = {name: list(map(attrgetter(name), bars.values())) for name in FIELDS if name in names}
     return Decoded(
-        symbol=_symbol(meta.items()), rows=frame(list(bars), columns), raw=partial(_raw_rows, payload, series_key)
+        symbol=_symbol(answer.meta.items()),
+        rows=frame(list(bars), columns),
+        raw=partial(_raw_rows, payload, series_key),
     )
 
 
@@ -80,8 +82,8 @@ def name_of(label: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _decoder(labels: tuple[str, ...]) -> msgspec.json.Decoder[dict[str, Any]]:
-    """A decoder of date -> struct with a double for each label that is a field of a bar.
+def _decoder(series_key: str, labels: tuple[str, ...]) -> msgspec.json.Decoder[Any]:
+    """A decoder of answers: `meta`, and `series`, date -> struct with a double for each label that is a field of a bar.
 
     Raises:
         ValueError: Two labels have one name.
@@ -96,7 +98,13 @@ def _decoder(labels: tuple[str, ...]) -> msgspec.json.Decoder[dict[str, Any]]:
         rename=dict(zip(fields, labels, strict=True)),
         gc=False,
     )
-    return msgspec.json.Decoder(dict[str, bar], strict=False)  # type: ignore[valid-type]
+    answer = msgspec.defstruct(
+        "Answer",
+        [("series", dict[str, bar]), ("meta", dict[str, str], msgspec.field(default_factory=dict))],  # type: ignore[valid-type]
+        rename={"series": series_key, "meta": _META},
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(answer, strict=False)
 
 
 def _raw_rows(payload: bytes, series_key: str) -> Pairs:
