@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from stocks.bronze import Bronze, ObjectKey
 from stocks.bronze.extract import batches
-from stocks.bronze.side_by_side import Handover
+from stocks.bronze.side_by_side import Handover, in_thread
 from stocks.errors import DataError, MalformedPayload
 from stocks.outcome import LoadCounts, Outcome
 from stocks.providers import provider_of
@@ -92,7 +92,7 @@ def _normalize(
         return parse(bronze, key, until)
 
     parsed = (one for symbol in tickers for one in _read(parsed_tail, bronze, held[symbol].keys, new, faults[symbol]))
-    for loads in _full(parsed):
+    for loads in _ahead(_full(parsed)):
         for symbol, ended in load_apart(connection, loads).items():
             if isinstance(ended, DataError):
                 faults[symbol]["series", "", False] = ended
@@ -123,6 +123,14 @@ def _full(loads: Iterable[Load]) -> Iterator[list[Load]]:
             full, bars = [], 0
     if full:
         yield full
+
+
+def _ahead(made: Iterator[list[Load]]) -> Iterator[list[Load]]:
+    """Each of what is made, while a thread makes the next: answers are decoded while the server takes others."""
+    following = in_thread(partial(next, made, None))
+    while (one := following()) is not None:
+        following = in_thread(partial(next, made, None))
+        yield one
 
 
 def replay(
