@@ -224,7 +224,7 @@ def test_node_without_a_pod_does_what_its_pod_does(manifest: Manifest, template:
         ]
         assert own.get(way, []) == files
         assert names(template.get(way, {})) == names(pod.get(way, {}))
-    assert template.get("synchronization") == pod.get("synchronization")
+    assert "synchronization" not in template, "the worker runs a few at a time, and Argo asks for a limit node by node"
     retry = dict(pod["retryStrategy"])
     assert template["retryStrategy"] == {**retry, "expression": f"{retry['expression']} || lastRetry.exitCode == '-1'"}
 

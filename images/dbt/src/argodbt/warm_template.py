@@ -1,7 +1,8 @@
 """Templates whose pods have twins without a pod: the same command line, given to the worker beside Argo's agent.
 
 A twin is a template of type `plugin`: a node of its own, with the retries, the parameters and the keys in the artifact
-store of the pod that it stands for. What the worker makes of it is in `argodbt.worker`.
+store of the pod that it stands for. What the worker makes of it is in `argodbt.worker`. A pod's semaphore is not its
+twin's: the worker runs a few nodes at a time, and the controller asks for a semaphore's limit for each node that waits.
 """
 
 from __future__ import annotations
@@ -88,7 +89,6 @@ def _twin(template: Mapping[str, Any]) -> dict[str, Any]:
         "logs": _LOGS,
     }
     retry = template["retryStrategy"]
-    kept = {key: template[key] for key in ("synchronization",) if key in template}
     parameters = [{"name": each["name"], "valueFrom": {"supplied": {}}} for each in outputs.get("parameters", [])]
     return {
         "name": twin_of(template["name"]),
@@ -96,7 +96,6 @@ def _twin(template: Mapping[str, Any]) -> dict[str, Any]:
         "retryStrategy": {**retry, "expression": f"{retry['expression']} || {_NO_ANSWER}"},
         **({"inputs": {"parameters": inputs["parameters"]}} if inputs.get("parameters") else {}),
         **({"outputs": {"parameters": parameters}} if parameters else {}),
-        **kept,
     }
 
 
