@@ -258,6 +258,45 @@ def test_a_link_with_odd_parameters_needs_one_step_back(tab, served, faults: lis
     assert tab.url == "about:blank"
 
 
+def test_symbols_open_from_rows_and_from_anywhere(tab, served, faults: list[str]) -> None:
+    def cell(x: int, row: int) -> None:
+        place = tab.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+        tab.mouse.click(place["x"] + x, place["y"] + 38 + 35 * row + 17)
+
+    tab.goto(f"{served[0]}/?order=return_1y")
+    settle(tab)
+    tab.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+    tab.wait_for_timeout(500)  # its columns find their widths
+    cell(16, 1)  # the tick of the second row, IBM
+    tab.wait_for_url(re.compile(r"\?order=return_1y&watch=IBM$"))
+    tab.get_by_text("Watch list (1)").wait_for()
+    steps = tab.evaluate("history.length")
+    cell(63, 0)  # the symbol of the first
+    tab.wait_for_url(re.compile(r"/stock\?order=return_1y&watch=IBM&symbol=GOOG$"))
+    settle(tab)
+    assert tab.evaluate("history.length") == steps + 1
+
+    tab.keyboard.press("/")
+    tab.get_by_role("dialog").get_by_role("combobox").wait_for()
+    tab.wait_for_timeout(300)
+    tab.keyboard.type("micros")
+    tab.keyboard.press("Enter")
+    tab.get_by_text("Microsoft Corporation (MSFT)").wait_for()
+    settle(tab)
+    assert tab.get_by_role("dialog").count() == 0
+    assert faults == []
+
+
+def test_a_badge_opens_to_the_rows_of_rules(tab, served, faults: list[str]) -> None:
+    tab.goto(f"{served[0]}/market")
+    settle(tab)
+    tab.get_by_role("button", name=re.compile("rules warn")).click()
+    tab.get_by_text("assert_no_split_is_unrecorded").wait_for()
+    tab.get_by_test_id("stPopoverBody").locator("canvas").first.wait_for()
+    settle(tab)
+    assert faults == []
+
+
 def test_the_search_is_in_the_address(tab, served, faults: list[str]) -> None:
     tab.goto(served[0])
     settle(tab)

@@ -330,6 +330,13 @@ def test_a_failed_build_is_shown_with_its_message(open_page: OpenPage, gold_copy
     assert app.code[0].value == "prices_have_a_stock on fact: 7 rows."
 
 
+def test_rules_are_broken_down_to_their_rows(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "health")
+    assert "`assert_large_moves_have_an_action` warns; rows: 18" in texts(app)
+    rows = [frame.value for frame in app.dataframe if "simple_return" in frame.value]
+    assert "2000-09-29" in rows[0]["price_date"].to_list()
+
+
 def test_held_series_and_suspect_bars_are_listed(open_page: OpenPage, gold_url: str, gold_copy: Copy) -> None:
     assert "No bar of the newest answers is odd." in texts(open_page(gold_url, "health"))
     gold_copy.change(

@@ -10,10 +10,11 @@ from pathlib import Path
 import streamlit as st
 
 from stocks_dashboard import state
-from stocks_dashboard.browser import mend_address
+from stocks_dashboard.browser import listen
 from stocks_dashboard.errors import DashboardError
 from stocks_dashboard.page import faults_told, navigation
 from stocks_dashboard.page_parts import note_shown, refresh_on_change
+from stocks_dashboard.symbols import open_symbol
 from stocks_dashboard.views import PAGES
 from stocks_dashboard.warehouse import pulse
 
@@ -26,14 +27,17 @@ def main() -> None:
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
     state.arrive()
     chosen = navigation(PAGES)
+    connected = False
     with faults_told(st.title):
         try:
             note_shown(pulse())
+            connected = True
         except DashboardError as error:
             note_shown(error)
             raise
         chosen.run()
-    mend_address(*state.settled())
+    if listen(*state.settled()) and connected:
+        open_symbol()
     refresh_on_change()
 
 

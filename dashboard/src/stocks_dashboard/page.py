@@ -48,7 +48,9 @@ def go_to(path: str, **choices: Sequence[str]) -> None:
     """Leaves for another page, with these choices beside those made before."""
     for name, values in choices.items():
         state.amend(name, values)
-    st.switch_page(st.session_state[_PAGES][path])
+    # With the address as it is: another would be a step of its own in the history. The page mends it (`state`).
+    here = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.switch_page(st.session_state[_PAGES][path], query_params=here)
 
 
 def part(draw: Callable[P, None]) -> Callable[P, None]:

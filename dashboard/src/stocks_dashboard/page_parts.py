@@ -1,9 +1,8 @@
-"""What pages share: their head, choices that are kept in the URL, tables with their export."""
+"""What pages share: their head, tiles, and choices that are kept in the address."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from datetime import date
 from typing import Any, TypeVar
 
@@ -11,10 +10,12 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from stocks_dashboard import catalogue, queries, state
+from stocks_dashboard import queries, state
 from stocks_dashboard.charts import Spec
 from stocks_dashboard.errors import DashboardError, GoldMissing
+from stocks_dashboard.findings import broken_rules, held_series
 from stocks_dashboard.horizon import Horizon, first_day
+from stocks_dashboard.page import part
 from stocks_dashboard.symbols import symbols
 from stocks_dashboard.time_chart import Scale
 from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, rows
@@ -67,24 +68,34 @@ def head(title: str, about: str, *, needs_bars: bool = True, beside: Callable[[]
     return chosen
 
 
+@part
 def _badges(now: dict[str, Any]) -> None:
+    """How fresh and how sound the data are; what is wrong opens to its rows."""
     quality = rows(queries.QUALITY).row(0, named=True)
-    with st.container(horizontal=True, gap="small", width="content"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if now["stale"]:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
         else:
             st.badge(f"Latest session: {now['last_date']}", icon=":material/check_circle:", color="blue")
         if now["held"]:
-            st.badge(f"{now['held']} series held", icon=":material/front_hand:", color="orange")
+            _opening(f"{now['held']} series held", ":material/front_hand:", "orange", held_series)
+        of_rules = f"of {quality['rules']} rules"
         if quality["broken"]:
-            st.badge(f"{quality['broken']} of {quality['rules']} rules broken", icon=":material/error:", color="red")
+            _opening(f"{quality['broken']} {of_rules} broken", ":material/error:", "red", broken_rules)
         elif quality["warnings"]:
-            st.badge(
-                f"{quality['warnings']} of {quality['rules']} rules warn", icon=":material/warning:", color="orange"
-            )
+            _opening(f"{quality['warnings']} {of_rules} warn", ":material/warning:", "orange", broken_rules)
         else:
             st.badge(f"{quality['rules']} rules hold", icon=":material/verified:", color="blue")
         st.badge(f"Source: {now['sources']}", icon=":material/database:", color="gray")
+
+
+def _opening(label: str, icon: str, color: str, draw: Callable[[], None]) -> None:
+    """A badge that opens to what it tells of, which is read then."""
+    badge = f":{color}-badge[{icon} {label}]"
+    opened = st.popover(badge, type="tertiary", key=f"badge_{draw.__name__}", on_change="rerun")
+    if opened.open:
+        with opened:
+            draw()
 
 
 def note_shown(state: Pulse | DashboardError) -> None:
@@ -191,46 +202,6 @@ def choose_sector() -> str:
     """One of the sectors; empty for all of them."""
     sectors: list[str] = sorted(set(symbols()["sector"]))
     return state.select("Sector", ["", *sectors], name="sector", form=lambda each: each or "All sectors")
-
-
-def table(
-    frame: pl.DataFrame,
-    columns: Sequence[str],
-    *,
-    export: str | None = None,
-    more: Callable[[], pl.DataFrame] | None = None,
-) -> None:
-    """A table whose columns sort, with its rows as CSV beneath.
-
-    Args:
-        frame: The rows.
-        columns: Names in the catalogue, in the order in which they are shown.
-        export: Name of the file, without its ending; none without it.
-        more: Reads the rows to export, where they are more than those shown; called when somebody does export.
-    """
-    shown = frame.select(*columns)
-    st.dataframe(shown, hide_index=True, column_config=catalogue.configs(shown), placeholder=catalogue.DASH)
-    if export is not None:
-        download(more or (lambda: frame), export)
-
-
-def download(read: Callable[[], pl.DataFrame], name: str) -> None:
-    """A button that hands the rows over as CSV; they are read when it is pressed."""
-    st.download_button(
-        "CSV",
-        lambda: catalogue.file(read()),
-        file_name=f"{name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"export_{name}",
-    )
-
-
-def details(label: str, *, key: str, icon: str) -> AbstractContextManager[Any] | None:
-    """A part that is drawn only while it is open; None while it is shut."""
-    part = st.expander(label, key=key, icon=icon, on_change="rerun")
-    return part if part.open else None
 
 
 def show(chart: Spec, *, key: str) -> None:

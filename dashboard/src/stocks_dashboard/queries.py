@@ -576,7 +576,7 @@ limit {TABLE_ROWS}
 """
 
 FINDINGS = """
-select rule, model, severity, status, failures, checked_at, message, is_published
+select rule, model, severity, status, failures, checked_at, message, is_published, examples::text as examples
 from gold.data_quality
 where build_id = (select max(build_id) from gold.data_quality)
 order by failures > 0 desc, severity, failures desc, rule

@@ -10,9 +10,10 @@ import streamlit as st
 from stocks_dashboard import heatmaps, queries
 from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page import part
-from stocks_dashboard.page_parts import details, show, table
+from stocks_dashboard.page_parts import show
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_benchmark, symbols
+from stocks_dashboard.tables import details, table
 from stocks_dashboard.warehouse import rows
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries, state
+from stocks_dashboard.page import faults_told, go_to
 from stocks_dashboard.warehouse import rows
 
 _SUGGESTED = 5
@@ -81,6 +82,24 @@ def choose_benchmark(*, none: str = "None") -> str:
     )
     _tell("benchmark", unknown, names)
     return chosen
+
+
+@st.dialog("Open a symbol")
+def open_symbol() -> None:
+    """Asks for a symbol, wherever the visitor is, and shows its page."""
+    with faults_told(st.subheader):
+        names = labels()
+        chosen = st.selectbox(
+            "Symbol",
+            list(names),
+            index=None,
+            key="open_symbol",
+            format_func=names.__getitem__,
+            placeholder="Type a symbol or a company",
+            label_visibility="collapsed",
+        )
+        if chosen:
+            go_to("stock", symbol=[chosen])
 
 
 def suggestions(text: str, names: dict[str, str]) -> list[str]:

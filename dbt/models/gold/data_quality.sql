@@ -23,6 +23,7 @@ select
     findings.model,
     findings.message,
     findings.build_id,
-    builds.published_at is not null as is_published
+    builds.published_at is not null as is_published,
+    findings.examples
 from findings
 inner join builds on findings.build_id = builds.build_id

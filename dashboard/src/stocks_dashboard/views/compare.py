@@ -10,9 +10,10 @@ from stocks_dashboard.catalogue import text
 from stocks_dashboard.horizon import POINTS, candle
 from stocks_dashboard.literals import Symbol, Value
 from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import choose_range, choose_scale, head, strip, table, tile
+from stocks_dashboard.page_parts import choose_range, choose_scale, head, strip, tile
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_benchmark, choose_symbols, symbols
+from stocks_dashboard.tables import table
 from stocks_dashboard.warehouse import prefetch, rows
 
 _FIRST_CHOICE = 4

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import polars as pl
 import streamlit as st
 
-from stocks_dashboard import queries, state
-from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import head, strip, table, tile
+from stocks_dashboard import queries
+from stocks_dashboard.findings import HELD, all_rules
+from stocks_dashboard.page import Page
+from stocks_dashboard.page_parts import head, strip, tile
 from stocks_dashboard.settings import load_settings
+from stocks_dashboard.tables import table
 from stocks_dashboard.warehouse import log_rows
 
 # As in sysexits.h, and in the pipeline's documentation.
@@ -29,14 +31,14 @@ def page() -> None:
     budget = log_rows(queries.BUDGET)
     _tiles(runs, findings, budget)
     st.subheader("Data quality", anchor=False)
-    _findings(findings)
+    all_rules()
     st.subheader("Runs", anchor=False)
     _runs(runs)
     _part(
         "Held series",
         log_rows(queries.HELD),
         "Every series' latest answer was taken.",
-        ("symbol", "interval", "source", "held_since", "observed_at", "rule", "reason", "rejected_bars"),
+        HELD,
         "held",
     )
     _part(
@@ -107,24 +109,6 @@ def _tiles(runs: pl.DataFrame, findings: pl.DataFrame, budget: pl.DataFrame) -> 
             "The latest build of gold failed; the one before it is shown everywhere here.", icon=":material/error:"
         )
         st.code(builds["message"][0], language=None, wrap_lines=True)
-
-
-@part
-def _findings(findings: pl.DataFrame) -> None:
-    if findings.is_empty():
-        st.info("No rule has been checked yet. `make run` checks them all.", icon=":material/rule:")
-        return
-    only = state.switch("Only rules that found rows", name="failing", default=True)
-    shown = findings.filter(pl.col("failures") > 0) if only else findings
-    if shown.is_empty():
-        st.success(f"All {findings.height} rules hold.", icon=":material/verified:")
-        return
-    words = {"error": "stops the build", "warn": "warns"}
-    table(
-        shown.with_columns(pl.col("severity").replace(words)),
-        ("rule", "model", "severity", "status", "failures", "checked_at"),
-        export="data_quality",
-    )
 
 
 def _runs(runs: pl.DataFrame) -> None:

@@ -8,9 +8,10 @@ import streamlit as st
 from stocks_dashboard import catalogue, charts, heatmaps, queries, state
 from stocks_dashboard.literals import Symbol
 from stocks_dashboard.page import Page, part
-from stocks_dashboard.page_parts import choose_range, choose_sector, details, head, show, table
+from stocks_dashboard.page_parts import choose_range, choose_sector, head, show
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_symbols, symbols
+from stocks_dashboard.tables import details, table
 from stocks_dashboard.warehouse import rows
 
 _MEASURES = (

@@ -7,7 +7,8 @@ import streamlit as st
 
 from stocks_dashboard import catalogue, queries, screener, state
 from stocks_dashboard.page import Page, go_to, part
-from stocks_dashboard.page_parts import choose_sector, download, head, strip, tile
+from stocks_dashboard.page_parts import choose_sector, head, strip, tile
+from stocks_dashboard.tables import download
 from stocks_dashboard.warehouse import rows
 
 _NUMBERS = (

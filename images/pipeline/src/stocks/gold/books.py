@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.types.json import Json
 
 from argodbt import errors as dbt_errors
 from argodbt.hooks import Hooks
@@ -31,13 +32,12 @@ from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection, locked_out, wait_for_turn
 from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
-from stocks.warehouse.query import Rows
 from stocks.warehouse.runlog import RunLog
 from stocks.warehouse.sources import write_sources
 
 _log = logging.getLogger(__name__)
 _LOCK = 0x676F6C64  # "gold": one build at a time
-_ROWS_SHOWN = 5
+_ROWS_SHOWN, _ROWS_KEPT = 5, 20
 _STEPS = {"prepare": "prepare", "finish": "gold"}
 """What pods write into the run log, by argodbt's command: a task that failed is told by the last of them."""
 _BUILD, _BASE = "build", "base"
@@ -192,15 +192,20 @@ class Books(Hooks):
         self._begun = last.build_id
 
     def judge(self, ticket: Ticket, results: Sequence[NodeResult]) -> Mapping[str, Sequence[str]]:
-        """Notes what each test found; gives the first rows that break a rule."""
+        """Notes what each test found, with the first rows; gives those that break a rule."""
+        tests = [result for result in results if result.kind == "test"]
+        examples = {
+            result.unique_id: self._failing_rows(result) for result in tests if result.status in ("fail", "warn")
+        }
         with self._connection.transaction(), self._connection.cursor() as cursor:
             cursor.executemany(
                 """
-                insert into ops.data_quality (build_id, rule, model, severity, status, failures, message, checked_at)
-                values (%s, %s, %s, %s, %s, %s, %s, %s)
+                insert into ops.data_quality
+                    (build_id, rule, model, severity, status, failures, message, checked_at, examples)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (build_id, rule) do update set
                     status = excluded.status, failures = excluded.failures, message = excluded.message,
-                    checked_at = excluded.checked_at
+                    checked_at = excluded.checked_at, examples = excluded.examples
                 """,
                 [
                     (
@@ -212,13 +217,18 @@ class Books(Hooks):
                         result.failures,
                         result.message,
                         datetime.now(UTC),
+                        Json(examples.get(result.unique_id, [])),
                     )
-                    for result in results
-                    if result.kind == "test"
+                    for result in tests
                 ],
             )
-        broken = (result for result in results if result.kind == "test" and result.status == "fail" and result.sql)
-        return {result.unique_id: self._failing_rows(result) for result in broken}
+        return {
+            result.unique_id: [
+                ", ".join(f"{name}={value}" for name, value in row.items()) for row in rows[:_ROWS_SHOWN]
+            ]
+            for result in tests
+            if result.status == "fail" and (rows := examples[result.unique_id])
+        }
 
     def publish(self, ticket: Ticket) -> None:
         """Makes a build gold. A second call changes nothing."""
@@ -226,8 +236,9 @@ class Books(Hooks):
             # What tests found that a build of a selection did not run again holds for the rows that were taken over.
             self._connection.execute(
                 """
-                insert into ops.data_quality (build_id, rule, model, severity, status, failures, message, checked_at)
-                select %s, rule, model, severity, status, failures, message, checked_at
+                insert into ops.data_quality
+                    (build_id, rule, model, severity, status, failures, message, checked_at, examples)
+                select %s, rule, model, severity, status, failures, message, checked_at, examples
                 from ops.data_quality where build_id = %s
                 on conflict do nothing
                 """,
@@ -255,16 +266,18 @@ class Books(Hooks):
         assert self._owner is not None, "only within `around`"
         return self._owner
 
-    def _failing_rows(self, result: NodeResult) -> list[str]:
+    def _failing_rows(self, result: NodeResult) -> list[dict[str, Any]]:
+        """The first rows that a test found, by column; none where dbt compiled no statement."""
+        if not result.sql:
+            return []
         try:
             # dbt compiled this statement; it is run again to show rows instead of their number.
-            cursor = self._connection.execute(
-                f"select * from (\n{result.sql}\n) as failing limit {_ROWS_SHOWN}".encode()  # noqa: S608
-            )
+            found = self._connection.execute(
+                f"select to_json(failing) from (\n{result.sql}\n) as failing limit {_ROWS_KEPT}".encode()  # noqa: S608
+            ).fetchall()
         except psycopg.Error as error:
-            return [f"(its rows can't be shown: {error.diag.message_primary})"]
-        rows = Rows(columns=[column.name for column in cursor.description or ()], rows=cursor.fetchall())
-        return [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows.dicts()]
+            return [{"(its rows can't be shown)": error.diag.message_primary}]
+        return [row for (row,) in found]
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Connection]:

@@ -1,0 +1,52 @@
+"""Tables with their export, and parts that are drawn only while they are open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from stocks_dashboard import catalogue
+
+
+def table(
+    frame: pl.DataFrame,
+    columns: Sequence[str],
+    *,
+    export: str | None = None,
+    more: Callable[[], pl.DataFrame] | None = None,
+) -> None:
+    """A table whose columns sort, with its rows as CSV beneath.
+
+    Args:
+        frame: The rows.
+        columns: Names in the catalogue, in the order in which they are shown.
+        export: Name of the file, without its ending; none without it.
+        more: Reads the rows to export, where they are more than those shown; called when somebody does export.
+    """
+    shown = frame.select(*columns)
+    st.dataframe(shown, hide_index=True, column_config=catalogue.configs(shown), placeholder=catalogue.DASH)
+    if export is not None:
+        download(more or (lambda: frame), export)
+
+
+def download(read: Callable[[], pl.DataFrame], name: str) -> None:
+    """A button that hands the rows over as CSV; they are read when it is pressed."""
+    st.download_button(
+        "CSV",
+        lambda: catalogue.file(read()),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key=f"export_{name}",
+    )
+
+
+def details(label: str, *, key: str, icon: str) -> AbstractContextManager[Any] | None:
+    """A part that is drawn only while it is open; None while it is shut."""
+    part = st.expander(label, key=key, icon=icon, on_change="rerun")
+    return part if part.open else None
