@@ -352,8 +352,8 @@ def test_held_series_and_suspect_bars_are_listed(open_page: OpenPage, gold_url: 
     said = texts(app)
     assert "Suspect bars" in said
     assert "No bar of the newest answers is odd." not in said
-    assert "1 series held" in said
-    [suspect] = [frame.value for frame in app.dataframe if "price_date" in frame.value and "symbol" in frame.value]
+    assert any("1 series held" in badge.proto.popover.label for badge in app.get("popover"))
+    [suspect] = [frame.value for frame in app.dataframe if {"price_date", "reason"} <= set(frame.value)]
     assert suspect["symbol"].to_list() == ["IBM"]
     assert suspect["rule"].to_list() == ["series_rewritten"]
     assert any("It lacks bars." in frame.value.to_csv() for frame in app.dataframe)

@@ -170,7 +170,7 @@ def test_a_failed_gold_test_keeps_the_last_good_gold(instance: Instance, tmp_pat
     assert "symbol=FB, price_date=2012-05-21" in said(ended)
     assert instance.gold() == good
     found = "select status, failures, examples ->> 0 from ops.data_quality where rule = 'assert_nothing'"
-    assert instance.query(found) == ['fail,1,{"symbol":"FB","price_date":"2012-05-21"}']
+    assert instance.query(found) == ['fail,1,{"symbol": "FB", "price_date": "2012-05-21"}']
     again = instance.stocks("run", "--tickers", "FB", "--json")
     assert again.returncode == 0, said(again)
     assert events(again)[-1]["errors"] == {}
