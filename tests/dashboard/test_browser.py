@@ -6,15 +6,33 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.dashboard.gate import gated
 from tests.dashboard.serving import CHROMIUM, OPTIONS, serving
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe
 
 MILLISECONDS = 30_000
 # Streamlit looks for its own address beneath the page's before it looks at the root.
 _LOOKS_FOR_ITS_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
+
+# What moved that nobody has touched, in parts of the screen, since the page's title was painted. Before it, Streamlit
+# itself widens its empty page: what comes then has not moved.
+_SHIFTS = """
+    layoutShift = 0;
+    let painted = Infinity;
+    const look = () => {
+        const isThere = document.querySelector("h1") !== null;
+        requestAnimationFrame(isThere ? (now) => (painted = now) : look);
+    };
+    requestAnimationFrame(look);
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+            if (!entry.hadRecentInput && entry.startTime >= painted) layoutShift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,13 +137,18 @@ def test_every_page_opens_and_draws(
 ) -> None:
     tab.set_viewport_size({"width": width, "height": height})
     tab.emulate_media(color_scheme=scheme)
+    tab.add_init_script(_SHIFTS)
     tab.goto(served[0] + address)
     tab.get_by_role("heading", name=title, level=1, exact=True).wait_for()
     settle(tab)
     await_charts(tab, drawn)
     if drawn == 0:
         tab.locator("[data-testid=stDataFrame] canvas").first.wait_for()
+    assert tab.evaluate("layoutShift") <= 0.1
     assert min(charts(tab), default=0) <= first_chart
+    found = Axe().run(tab).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in serious] == []
     main = tab.locator("[data-testid=stMain]")
     assert main.evaluate("element => element.scrollWidth <= element.clientWidth + 1"), "it scrolls sideways"
     assert faults == []
@@ -226,6 +249,31 @@ def test_one_crosshair_tells_all_values_and_the_range_is_in_the_address(tab, ser
     assert told(tab)[0].startswith("2013-03-01")
     tab.wait_for_url(re.compile("to=2013-03-01"))
     settle(tab)
+    assert faults == []
+
+
+def test_months_are_equally_wide_and_volumes_have_three_digits(tab, served, gold_url: str, faults: list[str]) -> None:
+    """The last two candles are of 2013-02-28 and of 2013-03-01: a day apart, and as wide as the others."""
+    tab.goto(f"{served[0]}/stock?symbol=IBM&horizon=Max")
+    settle(tab)
+    await_charts(tab, 2)
+    place = tab.locator(".host").bounding_box()
+    days, volumes = [], {}
+    for x in range(int(place["x"] + place["width"]) - 72, int(place["x"] + place["width"]) - 140, -1):
+        tab.mouse.move(x, place["y"] + 300)
+        session, *panes = told(tab)
+        days.append(session[:10])
+        volumes[session[:10]] = re.search(r"[\d.]+M$", panes[0].strip())[0]
+    widths = [days.count(day) for day in dict.fromkeys(days)][1:-1]
+    assert {"2013-02-28", "2013-01-31"} <= set(days)
+    assert min(widths) > 3
+    assert max(widths) - min(widths) <= 1
+    with psycopg.connect(gold_url) as connection:
+        [(january,)] = connection.execute(
+            "select sum(volume) / 1e6 from gold.fact_adjusted_prices where symbol = 'IBM' and interval = 'daily'"
+            " and price_date between '2013-01-01' and '2013-01-31'"
+        )
+    assert volumes["2013-01-31"] == f"{january:.3g}M"
     assert faults == []
 
 

@@ -21,7 +21,7 @@ PAGES = ["", "compare", "stock", "market", "health"]
 
 def texts(app: AppTest) -> str:
     """All that a page says, in one text."""
-    kinds = ("title", "subheader", "caption", "markdown", "info", "warning", "error", "success", "metric")
+    kinds = ("title", "header", "caption", "markdown", "info", "warning", "error", "success", "metric")
     return "\n".join(
         f"{each.label}: {each.value}" if kind == "metric" else str(each.value)
         for kind in kinds
@@ -335,6 +335,50 @@ def test_rules_are_broken_down_to_their_rows(open_page: OpenPage, gold_url: str)
     assert "`assert_large_moves_have_an_action` warns; rows: 18" in texts(app)
     rows = [frame.value for frame in app.dataframe if "simple_return" in frame.value]
     assert "2000-09-29" in rows[0]["price_date"].to_list()
+
+
+def test_the_badge_is_of_the_gold_that_is_shown_on_every_server(open_page: OpenPage, gold_copy: Copy) -> None:
+    def badges(app: AppTest) -> list[str]:
+        opening = [each.proto.popover.label for each in app.get("popover")]
+        return [each for each in (*opening, *(each.value for each in app.markdown)) if "rules" in each]
+
+    app = open_page(gold_copy.reader, "stock")
+    before = badges(app)
+    assert before
+    gold_copy.change(
+        "insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh, finished_at, message)"
+        " select run_id, load_id, fingerprint, false, now(), 'broken' from ops.gold_build limit 1",
+        "insert into ops.data_quality (build_id, rule, model, severity, status, failures, checked_at)"
+        " select max(build_id), 'a_rule', 'a_model', 'error', 'fail', 7, now() from ops.gold_build",
+        "update ops.run set finished_at = now()",
+    )
+    warehouse._pulse.clear()
+    assert badges(app.run()) == before
+    st.cache_data.clear()  # another server has nothing from before
+    assert badges(app.run()) == before
+
+
+def test_a_held_series_shows_without_a_new_build(open_page: OpenPage, gold_copy: Copy) -> None:
+    def opening(app: AppTest) -> str:
+        return " ".join(each.proto.popover.label for each in app.get("popover"))
+
+    app = open_page(gold_copy.reader, "stock")
+    assert "series held" not in opening(app)
+    gold_copy.change(
+        "insert into ops.bronze_object (bronze_key, symbol, interval, source, endpoint, observed_at, status, rule,"
+        " message) select 'k', symbol, interval, source, endpoint, now(), 'refused', 'bars_missing', 'It lacks bars.'"
+        " from ops.bronze_object where symbol = 'MSFT' and interval is not null limit 1",
+        "update ops.run set finished_at = now()",
+    )
+    warehouse._pulse.clear()
+    assert "1 series held" in opening(app.run())
+
+
+def test_averages_say_what_they_are_of_beside_candles_of_months(open_page: OpenPage, gold_url: str) -> None:
+    app = open_page(gold_url, "stock", symbol="IBM", horizon="Max", average=["20", "200"])
+    assert "A candle a month." in texts(app)
+    prices = time_chart(app)["panes"][0]["series"]
+    assert [each["title"] for each in prices if each["kind"] == "line"] == ["20-day average", "200-day average"]
 
 
 def test_held_series_and_suspect_bars_are_listed(open_page: OpenPage, gold_url: str, gold_copy: Copy) -> None:

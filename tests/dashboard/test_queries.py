@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import connectorx
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from tests.dashboard.conftest import Copy
 
+import stocks_dashboard
 from stocks_dashboard import catalogue, queries
 from stocks_dashboard.literals import Symbol, Value, render
 from stocks_dashboard.views.compare import beside_benchmark
@@ -262,7 +265,8 @@ def test_every_column_of_an_export_is_in_the_catalogue(read: Read) -> None:
         read(queries.UNUSUAL, **choice, threshold=4.0).rename({"change": "simple_return"}),
         *(read(statement, symbol=Symbol("IBM")) for statement in (queries.TRAILING, queries.MONTHS)),
         read(queries.CORPORATE_ACTIONS, **choice),
-        *(read(each) for each in (queries.BY_SECTOR, queries.FINDINGS, queries.RUNS)),
+        *(read(each) for each in (queries.BY_SECTOR, queries.RUNS)),
+        read(queries.FINDINGS).drop("examples"),  # shown as rows of their own
         read(queries.SECTOR_RETURNS).drop("place"),
         *(read(each) for each in (queries.HELD, queries.SUSPECT, queries.REJECTED, queries.RESTATED, queries.BUDGET)),
         read(queries.LATE).rename({"last_date": "latest_date"}),
@@ -271,8 +275,43 @@ def test_every_column_of_an_export_is_in_the_catalogue(read: Read) -> None:
         assert {name for name in frame.columns if name not in catalogue.COLUMNS} == set()
 
 
+def test_a_query_reads_no_column_that_nothing_uses(gold_url: str) -> None:
+    """Each is named by a page, by a chart or where its label stands."""
+    package = Path(stocks_dashboard.__path__[0])
+    code = "\n".join(path.read_text() for path in package.rglob("*.py") if path.name != "queries.py")
+    code += "\n".join(queries.HORIZONS.values())  # pages name them all by that
+    places = {
+        "symbols": ["AAPL", "IBM"],
+        "peers": ["MSFT"],
+        "first": FIRST,
+        "last": LAST,
+        "limit": 1,
+        "threshold": 4.0,
+        "candle": "month",
+        "basis": "raw",
+        "order": "symbol",
+        "symbol": "IBM",
+    }
+    unused = {}
+    for name, statement in statements().items():
+        if name == "PULSE":
+            continue
+        given = {place: places.get(place, "") for place in re.findall(r"\$\{(\w+)\}", statement)}
+        columns = connectorx.read_sql(gold_url, render(statement, given), return_type="polars").columns
+        if dead := [each for each in columns if not re.search(rf"\b{each.rstrip('0123456789')}", code)]:
+            unused[name] = dead
+    assert unused == {}
+
+
+def statements() -> dict[str, str]:
+    return {
+        name: text
+        for name, text in vars(queries).items()
+        if name[0] != "_" and isinstance(text, str) and "select" in text
+    }
+
+
 def test_queries_read_gold_alone() -> None:
-    statements = {name: text for name, text in vars(queries).items() if name.isupper() and isinstance(text, str)}
-    assert len(statements) > 20
-    for name, text in statements.items():
+    assert len(statements()) > 20
+    for name, text in statements().items():
         assert not any(schema in text for schema in ("silver.", "ops.", "public.", "gold_next.")), name

@@ -21,10 +21,15 @@ from stocks_dashboard.warehouse import pulse
 # A Material icon would be fetched from the internet.
 _ICON = Path(__file__).with_name("icon.svg")
 
+# White, which Streamlit writes chosen symbols in, can't be read on a colour that is itself read on a dark ground.
+_DARK = "<style>.stMultiSelect [data-tag-index], .stMultiSelect [data-tag-index] * { color: #101318; }</style>"
+
 
 def main() -> None:
     """Draws the page that the URL names."""
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
+    if st.context.theme.type == "dark":
+        st.html(_DARK)
     state.arrive()
     chosen = navigation(PAGES)
     connected = False

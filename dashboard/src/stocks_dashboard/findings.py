@@ -23,7 +23,8 @@ def all_rules() -> None:
     if findings.is_empty():
         st.info("No rule has been checked yet. `make run` checks them all.", icon=":material/rule:")
         return
-    only = state.switch("Only rules that found rows", name="failing", default=True)
+    with st.container(height=40, border=False):  # what stands there first is higher than the switch
+        only = state.switch("Only rules that found rows", name="failing", default=True)
     shown = findings.filter(pl.col("failures") > 0) if only else findings
     if shown.is_empty():
         st.success(f"All {findings.height} rules hold.", icon=":material/verified:")

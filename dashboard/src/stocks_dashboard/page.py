@@ -58,7 +58,7 @@ def part(draw: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(draw)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        with faults_told(st.subheader):
+        with faults_told(st.header):
             draw(*args, **kwargs)
 
     return st.fragment(guarded)

@@ -18,7 +18,7 @@ from stocks_dashboard.horizon import Horizon, first_day
 from stocks_dashboard.page import part
 from stocks_dashboard.symbols import symbols
 from stocks_dashboard.time_chart import Scale
-from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, pulse, rows
+from stocks_dashboard.warehouse import MAKE_GOLD, PULSE_SECONDS, Pulse, log_rows, pulse
 
 T = TypeVar("T")
 
@@ -29,7 +29,8 @@ _STRIP = 58  # pixels: label and number of a tile
 def strip() -> DeltaGenerator:
     """Where tiles stand side by side, in one row however narrow the screen is: a finger moves it.
 
-    Its height is fixed, so that what stands beneath doesn't move when the numbers come.
+    Its height is fixed, so that what stands beneath doesn't move when the numbers come. One of its tiles at least tells
+    what it is about: by that, a keyboard reaches the strip and moves it.
     """
     return st.container(horizontal=True, wrap=False, gap="medium", height=_STRIP, border=False)
 
@@ -59,7 +60,8 @@ def head(title: str, about: str, *, needs_bars: bool = True, beside: Callable[[]
     """
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.title(title, anchor=False, help=about, width="content")
-        now = rows(queries.HEADLINE).row(0, named=True)
+        # Not by the build of gold: an answer is held without one, and the next server would tell it otherwise.
+        now = log_rows(queries.HEADLINE).row(0, named=True)
         if not now["symbols"] and needs_bars:
             raise GoldMissing(MAKE_GOLD)
         chosen = beside() if beside else None
@@ -71,7 +73,7 @@ def head(title: str, about: str, *, needs_bars: bool = True, beside: Callable[[]
 @part
 def _badges(now: dict[str, Any]) -> None:
     """How fresh and how sound the data are; what is wrong opens to its rows."""
-    quality = rows(queries.QUALITY).row(0, named=True)
+    quality = log_rows(queries.QUALITY).row(0, named=True)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if now["stale"]:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
@@ -198,12 +200,20 @@ def choose_scale() -> Scale:
     )
 
 
-def choose_sector() -> str:
-    """One of the sectors; empty for all of them."""
+def choose_sector(**more: Any) -> str:
+    """One of the sectors; empty for all of them. `more` goes to the widget."""
     sectors: list[str] = sorted(set(symbols()["sector"]))
-    return state.select("Sector", ["", *sectors], name="sector", form=lambda each: each or "All sectors")
+    sector: str = state.select("Sector", ["", *sectors], name="sector", form=lambda each: each or "All sectors", **more)
+    return sector
 
 
-def show(chart: Spec, *, key: str) -> None:
-    """A chart as wide as its place."""
-    st.vega_lite_chart(chart, width="stretch", key=key)
+def show(chart: Spec, *, key: str, alt: str) -> None:
+    """A chart as wide as its place, which is there before it: nothing moves when it comes.
+
+    Args:
+        chart: What to draw.
+        key: Of the element.
+        alt: A sentence on what the chart shows, for who can't see it.
+    """
+    with st.container(height=chart["height"], border=False):
+        st.vega_lite_chart(chart, width="stretch", key=key, alt=alt)

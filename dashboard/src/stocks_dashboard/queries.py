@@ -65,7 +65,8 @@ select
     count(*) filter (where failures > 0 and severity = 'error') as broken,
     count(*) filter (where failures > 0 and severity = 'warn') as warnings
 from gold.data_quality
-where build_id = (select max(build_id) from gold.data_quality)
+-- Of what is shown: a build that failed afterwards has results too.
+where build_id = (select max(build_id) from gold.data_quality where is_published)
 """
 
 _LATEST = """

@@ -26,16 +26,17 @@ def returns_by_time(symbol: str) -> None:
     """What a holder gained, from a month back to the start, and month by month."""
     left, right = st.columns([1, 2])
     with left:
-        st.subheader("Up to the latest bar", anchor=False)
+        st.header("Up to the latest bar", anchor=False)
         table(
             rows(queries.TRAILING, symbol=Symbol(symbol)),
             ("horizon", "total_return", "yearly_return", "first_date"),
             export=f"{symbol}_trailing_returns",
         )
     with right:
-        st.subheader("Month by month (%)", anchor=False)
+        st.header("Month by month (%)", anchor=False)
         months = rows(queries.MONTHS, symbol=Symbol(symbol))
-        show(heatmaps.months(months, colours=palette()), key="months")
+        alt = f"Return of {symbol} in each month, a row a year."
+        show(heatmaps.months(months, colours=palette()), key="months", alt=alt)
         _months(symbol, months)
 
 
@@ -54,7 +55,7 @@ def _months(symbol: str, months: pl.DataFrame) -> None:
 def beside_peers(stock: dict[str, Any], shown: dict[str, Value]) -> None:
     """Beta, tracking error and Sharpe, against a benchmark or the mean of the sector's other symbols."""
     symbol, sector = stock["symbol"], stock["sector"]
-    st.subheader("Beside others", anchor=False)
+    st.header("Beside others", anchor=False)
     benchmark = choose_benchmark(none=f"Mean of {sector}")
     of_sector = symbols().filter(pl.col("sector") == sector)["symbol"]
     peers = [Symbol(each) for each in ([benchmark] if benchmark else of_sector)]

@@ -87,7 +87,7 @@ def choose_benchmark(*, none: str = "None") -> str:
 @st.dialog("Open a symbol")
 def open_symbol() -> None:
     """Asks for a symbol, wherever the visitor is, and shows its page."""
-    with faults_told(st.subheader):
+    with faults_told(st.header):
         names = labels()
         chosen = st.selectbox(
             "Symbol",

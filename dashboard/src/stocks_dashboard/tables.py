@@ -28,7 +28,13 @@ def table(
         more: Reads the rows to export, where they are more than those shown; called when somebody does export.
     """
     shown = frame.select(*columns)
-    st.dataframe(shown, hide_index=True, column_config=catalogue.configs(shown), placeholder=catalogue.DASH)
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=catalogue.configs(shown),
+        placeholder=catalogue.DASH,
+        height=min(38 + 35 * frame.height, 400),  # as high as it gets, from the first moment on
+    )
     if export is not None:
         download(more or (lambda: frame), export)
 

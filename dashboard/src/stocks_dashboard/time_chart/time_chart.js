@@ -128,7 +128,10 @@ class TimeChart {
             handleScroll: { mouseWheel: false, vertTouchDrag: false },
             localization: { timeFormatter: isoDay },
             rightPriceScale: { borderVisible: false, minimumWidth: 68 },
-            timeScale: { borderColor: colours.grid, fixLeftEdge: true, fixRightEdge: true, minBarSpacing: 0.01 },
+            timeScale: {
+                borderColor: colours.grid, fixLeftEdge: true, fixRightEdge: true, lockVisibleTimeRangeOnResize: true,
+                minBarSpacing: 0.01,
+            },
         });
         this.scale = this.chart.timeScale();
         panes.forEach((pane, number) => this.pane(pane, number, colours));
@@ -136,7 +139,7 @@ class TimeChart {
         this.legends = panes.map(() => child(this.box, "div", "legend"));
         this.chart.subscribeCrosshairMove((event) => this.onCrosshair(event));
         this.scale.subscribeVisibleLogicalRangeChange(() => this.onView());
-        this.sizes = new ResizeObserver(() => requestAnimationFrame(() => this.legend()));
+        this.sizes = new ResizeObserver(() => requestAnimationFrame(() => this.onSize()));
         this.sizes.observe(this.box);
     }
 
@@ -158,8 +161,9 @@ class TimeChart {
                 number,
             );
             series.setData(this.points(each));
-            if (each.marks.length) createSeriesMarkers(series, each.marks.map((mark) => this.mark(mark)));
-            this.series.push({ ...each, format, isPercent: pane.scale === "percent", pane: number, series });
+            const marks = each.marks.map((mark) => ({ ...mark, place: this.at(mark.day) }));
+            if (marks.length) createSeriesMarkers(series, marks.map((mark) => this.mark(mark)));
+            this.series.push({ ...each, format, isPercent: pane.scale === "percent", marks, pane: number, series });
         }
         const { series } = this.series.at(-1);
         series.priceScale().applyOptions({
@@ -183,8 +187,8 @@ class TimeChart {
         });
     }
 
-    mark({ day, shape, position, colour, text }) {
-        return { color: colour, position, shape, size: 0.7, text, time: this.times[this.at(day)] };
+    mark({ place, shape, position, colour, text }) {
+        return { color: colour, position, shape, size: 0.7, text, time: this.times[place] };
     }
 
     // The place of the first session on or after a day; of the last one where there is none.
@@ -332,6 +336,12 @@ class TimeChart {
         return [Math.min(Math.max(Math.ceil(from), 0), end), Math.max(Math.min(Math.floor(to), end), 0)];
     }
 
+    // A page still being laid out has no width: what is to be seen can be placed when it has one.
+    onSize() {
+        if (!this.isMoved) this.look(this.asked.split(","));
+        this.legend();
+    }
+
     onView() {
         this.legend();
         if (!this.isMoved || !this.tells) return;
@@ -354,7 +364,7 @@ class TimeChart {
             const legend = this.legends[number];
             legend.style.top = `${top + 2}px`;
             top += pane.getHeight() + 1;
-            const told = this.series.filter((each) => each.pane === number).map((each) => this.told_of(each, place, first));
+            const told = this.series.filter((each) => each.pane === number).map((each) => this.toldOf(each, place, first));
             legend.replaceChildren(
                 ...(number === 0 ? [text("b", isoDay(this.times[place]))] : []),
                 ...(this.panes[number].title ? [text("b", this.panes[number].title)] : []),
@@ -363,13 +373,11 @@ class TimeChart {
         });
     }
 
-    told_of({ kind, columns, colours, title, format, dash, isPercent, ...other }, place, first) {
+    toldOf({ kind, columns, colours, title, format, dash, isPercent, marks }, place, first) {
         const column = this.columns[columns[0]];
         const value = column[place];
         if (Number.isNaN(value)) return [];
-        const day = isoDay(this.times[place]);
-        const marks = other.marks.filter((mark) => isoDay(this.times[this.at(mark.day)]) === day && mark.about);
-        const notes = marks.map((mark) => text("span", mark.about));
+        const notes = marks.filter((mark) => mark.place === place).map((mark) => text("span", mark.about));
         if (kind === "candles") {
             const parts = columns.map((name) => `${name[0].toUpperCase()} ${format(this.columns[name][place])}`);
             return [text("span", parts.join("  ")), ...notes];

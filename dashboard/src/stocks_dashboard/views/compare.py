@@ -99,7 +99,7 @@ def beside_benchmark(index: pl.DataFrame, benchmark: str) -> pl.DataFrame:
 
 
 def _numbers(comparison: pl.DataFrame, choice: dict[str, Value], everyone: list[Symbol], benchmark: str) -> None:
-    st.subheader("In numbers", anchor=False)
+    st.header("In numbers", anchor=False)
     st.caption(
         f"Beta, correlation, tracking error and the lead's Sharpe are against {benchmark or 'the mean of the others'}; "
         "Sharpe ratios are over cash at 0 %."
@@ -130,8 +130,9 @@ def _numbers(comparison: pl.DataFrame, choice: dict[str, Value], everyone: list[
 
 def _tiles(comparison: pl.DataFrame) -> None:
     best, worst = comparison.row(0, named=True), comparison.row(-1, named=True)
+    about = "Total return since the first day that all have"
     for title, one in (("Best", best), ("Worst", worst)):
-        tile(title, f"{one['symbol']} {text('total_return', one['total_return'])}")
+        tile(title, f"{one['symbol']} {text('total_return', one['total_return'])}", about=about)
     calm = comparison.drop_nulls("volatility").sort("volatility")
     if not calm.is_empty():
         one = calm.row(0, named=True)

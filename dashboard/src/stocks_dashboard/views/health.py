@@ -30,9 +30,9 @@ def page() -> None:
     findings = log_rows(queries.FINDINGS)
     budget = log_rows(queries.BUDGET)
     _tiles(runs, findings, budget)
-    st.subheader("Data quality", anchor=False)
+    st.header("Data quality", anchor=False)
     all_rules()
-    st.subheader("Runs", anchor=False)
+    st.header("Runs", anchor=False)
     _runs(runs)
     _part(
         "Held series",
@@ -133,7 +133,7 @@ def _outcome(run: dict[str, object]) -> str:
 
 def _part(title: str, frame: pl.DataFrame, nothing: str, columns: Sequence[str], export: str) -> None:
     """A table beneath its title; where it has no row, what that means."""
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     if frame.is_empty():
         st.caption(f":material/check: {nothing}")
     else:

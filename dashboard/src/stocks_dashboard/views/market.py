@@ -39,16 +39,19 @@ def _by_sector() -> None:
     if by_sector.is_empty():
         st.info("There is no symbol with bars yet.", icon=":material/database_off:")
         return
-    left, right = st.columns(2)
-    with left:
-        st.subheader("Sectors", anchor=False)
+    place, controls = st.columns([5, 1], gap="medium")
+    with controls:
         measure = state.select("Measure", _MEASURES, name="measure", form=catalogue.label_with_unit)
+    left, right = place.columns(2)
+    with left:
+        st.header("Sectors", anchor=False)
         title = catalogue.label_with_unit(measure)
-        show(charts.sectors(by_sector, column=measure, title=title, colours=colours), key="sectors")
+        chart = charts.sectors(by_sector, column=measure, title=title, colours=colours)
+        show(chart, key="sectors", alt=f"{title} of each sector.")
     with right:
-        st.subheader("Volumes", anchor=False)
-        st.caption("How many symbols traded how many shares in their latest bar.")
-        show(charts.volumes(rows(queries.VOLUMES), colours=colours), key="volumes")
+        st.header("Volumes", anchor=False, help="How many symbols traded how many shares in their latest bar")
+        alt = "How many symbols traded how many shares in their latest bar."
+        show(charts.volumes(rows(queries.VOLUMES), colours=colours), key="volumes", alt=alt)
     if part := details("Sectors in numbers", key="numbers", icon=":material/table:"):
         with part:
             _sectors(by_sector)
@@ -73,10 +76,11 @@ def _sectors(by_sector: pl.DataFrame) -> None:
 
 @part
 def _by_horizon() -> None:
-    st.subheader("Sectors by horizon", anchor=False)
+    st.header("Sectors by horizon", anchor=False)
     st.caption("Median total return of a sector's symbols up to their latest bars.")
     returns = rows(queries.SECTOR_RETURNS)
-    show(heatmaps.sector_returns(returns, colours=palette()), key="by_horizon")
+    alt = "Median total return of each sector over each horizon, a cell each."
+    show(heatmaps.sector_returns(returns, colours=palette()), key="by_horizon", alt=alt)
     if part := details("Sectors by horizon in numbers", key="horizons", icon=":material/table:"):
         with part:
             shown = ("sector", "horizon", "symbols", "total_return")
@@ -85,25 +89,28 @@ def _by_horizon() -> None:
 
 @part
 def _correlation() -> None:
-    st.subheader("What moves together", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    st.header("What moves together", anchor=False)
+    place, controls = st.columns([5, 1], gap="medium")
+    with controls:
+        first, last = choose_range(symbols())
         sector = choose_sector()
         chosen = choose_symbols(limit=queries.CORRELATED, placeholder=f"The {queries.CORRELATED} most traded")
-    first, last = choose_range(symbols())
     pairs = rows(queries.CORRELATION, sector=sector, symbols=[Symbol(each) for each in chosen], first=first, last=last)
     if pairs.is_empty():
-        st.info(
+        place.info(
             "No two of these symbols have twenty sessions in common there. Choose a longer range, or other symbols.",
             icon=":material/event_busy:",
         )
         return
     cells = _both_halves(pairs)
     order = cells.select("sector", "symbol").unique().sort("sector", "symbol")["symbol"].to_list()
-    st.caption(
+    place.caption(
         "Correlation of daily returns over the sessions that both have: 1 moves in step, 0 on its own, -1 against. "
         "Neighbours are of one sector."
     )
-    show(charts.correlation(cells.drop("sector"), order, colours=palette()), key="correlation")
+    with place:
+        alt = f"Correlation of daily returns of {', '.join(order)}, a cell a pair."
+        show(charts.correlation(cells.drop("sector"), order, colours=palette()), key="correlation", alt=alt)
     table(
         pairs.sort("correlation", descending=True),
         ("symbol", "other", "correlation", "sessions", "sector", "other_sector"),

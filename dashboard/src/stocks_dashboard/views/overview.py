@@ -42,6 +42,7 @@ _SHOWN = (
     "company_name",
     "sector",
 )
+_CONTROLS = 48  # pixels
 _TABLE, _LISTED, _OPENED = "screen", "_listed", "opened"
 
 
@@ -59,13 +60,25 @@ def page() -> None:
 def _screen() -> None:
     if opened := st.session_state.get(_OPENED):
         go_to("stock", symbol=[opened["label"]])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    # One row, which a finger moves on a narrow screen: what stands beneath it doesn't move.
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", height=_CONTROLS, border=False):
         search = state.search(
-            "Search", name="search", placeholder="Symbol or company", icon=":material/search:", max_chars=60
+            "Search",
+            name="search",
+            placeholder="Symbol or company",
+            icon=":material/search:",
+            max_chars=60,
+            label_visibility="collapsed",
+            width=240,
         )
-        sector = choose_sector()
+        sector = choose_sector(label_visibility="collapsed", width=220)
         order = state.select(
-            "Order", ["symbol", *_NUMBERS], name="order", form=lambda each: catalogue.COLUMNS[each].label
+            "Order",
+            ["symbol", *_NUMBERS],
+            name="order",
+            form=lambda each: f"By {catalogue.COLUMNS[each].label}",
+            label_visibility="collapsed",
+            width=220,
         )
         lowest_first = state.switch("Lowest first", name="ascending", disabled=order == "symbol")
         with st.popover("Filters", icon=":material/filter_alt:"):
@@ -112,7 +125,7 @@ def _bounds() -> screener.Bounds:
 
 def _tiles(found: pl.DataFrame) -> None:
     with strip():
-        tile("Symbols", f"{found.height:,}")
+        tile("Symbols", f"{found.height:,}", about="How many match the search and the filters")
         for period, column in (("day", "day_return"), ("week", "weekly_return")):
             ends = screener.extremes(found, column)
             for title, one in zip(("Best", "Worst"), ends or (), strict=False):

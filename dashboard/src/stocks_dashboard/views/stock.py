@@ -197,13 +197,14 @@ def _risk(stock: dict[str, Any], shown: dict[str, Value], threshold: float) -> N
     falls = rows(queries.DRAWDOWNS, **shown)
     left, right = st.columns(2)
     with left:
-        st.subheader("How returns are spread", anchor=False)
+        st.header("How returns are spread", anchor=False)
         if (bins := rows(queries.RETURNS, **shown)).is_empty():
             st.info(f"There is no {_bar(stock)}'s return in this range.", icon=":material/event_busy:")
         else:
-            show(charts.histogram(bins, bar=_bar(stock), colours=palette()), key="histogram")
+            alt = f"How many {_bar(stock)}s of {stock['symbol']} had which return."
+            show(charts.histogram(bins, bar=_bar(stock), colours=palette()), key="histogram", alt=alt)
     with right:
-        st.subheader("Falls and unusual returns", anchor=False)
+        st.header("Falls and unusual returns", anchor=False)
         st.caption(_deepest(falls))
         stock_parts.falls(stock["symbol"], falls)
         stock_parts.unusual(stock["symbol"], _bar(stock), rows(queries.UNUSUAL, **shown, threshold=threshold))
