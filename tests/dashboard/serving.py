@@ -24,19 +24,28 @@ OPTIONS = [
 
 
 @contextlib.contextmanager
-def serving(warehouse_url: str) -> Iterator[tuple[str, int]]:
-    """A dashboard that has just started: `localhost:port`, and its process."""
+def serving(
+    warehouse_url: str, *, app: str = APP, python: str = sys.executable, **settings: str
+) -> Iterator[tuple[str, int]]:
+    """A dashboard that has just started: `localhost:port`, and its process.
+
+    Args:
+        warehouse_url: What it shows.
+        app: Another checkout's script.
+        python: That checkout's interpreter.
+        settings: More of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", APP, f"--server.port={port}"],
-        env={**os.environ, "STOCKS_WAREHOUSE_URL": warehouse_url},
+        [python, "-m", "streamlit", "run", app, f"--server.port={port}"],
+        env={**os.environ, "STOCKS_WAREHOUSE_URL": warehouse_url, **settings},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        _await_health(f"http://localhost:{port}/_stcore/health")
+        _await_health(f"http://localhost:{port}{settings.get('STREAMLIT_SERVER_BASE_URL_PATH', '')}/_stcore/health")
         yield f"localhost:{port}", process.pid
     finally:
         process.terminate()
