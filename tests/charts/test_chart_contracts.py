@@ -79,6 +79,63 @@ def test_services_have_the_names_and_ports_that_others_use(chart: str, ports: li
     assert [port["port"] for port in named(objects, "Service", chart)["spec"]["ports"]] == ports
 
 
+def dashboard(scenario: str) -> list[dict[str, Any]]:
+    return render(CHARTS / "dashboard" / "ci" / f"{scenario}-values.yaml")
+
+
+@pytest.mark.parametrize(("scenario", "path"), [("default", ""), ("ingress", "/stocks")])
+def test_the_dashboard_is_asked_where_it_is_served(scenario: str, path: str) -> None:
+    found = pods(dashboard(scenario))
+    (served,) = named(dashboard(scenario), "Deployment", "dashboard")["spec"]["template"]["spec"]["containers"]
+    environment = {each["name"]: each.get("value") for each in served["env"]}
+    assert environment.get("STREAMLIT_SERVER_BASE_URL_PATH", "") == path
+    probes = {served[f"{each}Probe"]["httpGet"]["path"] for each in ("startup", "readiness", "liveness")}
+    assert probes == {f"{path}/_stcore/health"}
+    (test,) = next(pod for name, pod in found.items() if "test-page" in str(name))["containers"]
+    assert {"name": "URL", "value": f"http://dashboard:8501{path}"} in test["env"]
+
+
+def test_the_dashboard_is_let_in_by_an_ingress_or_a_route() -> None:
+    behind = dashboard("ingress")
+    (rule,) = named(behind, "Ingress", "dashboard")["spec"]["rules"]
+    service = named(behind, "Service", "dashboard")["spec"]["ports"][0]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"]) == ("data.example", "/stocks")
+    assert path["backend"]["service"] == {"name": "dashboard", "port": {"name": service["name"]}}
+
+    route = named(dashboard("gateway"), "HTTPRoute", "dashboard")["spec"]
+    (rule,) = route["rules"]
+    assert route["parentRefs"] == [{"name": "public", "namespace": "gateways"}]
+    assert rule["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+    assert rule["backendRefs"] == [{"name": "dashboard", "port": service["port"]}]
+    kinds = {each["kind"] for each in dashboard("default")}
+    assert kinds == {"Deployment", "NetworkPolicy", "Pod", "Service"}
+
+
+def test_the_dashboards_login_is_a_file_that_streamlit_reads() -> None:
+    deployment = named(dashboard("ingress"), "Deployment", "dashboard")["spec"]["template"]["spec"]
+    (container,) = deployment["containers"]
+    assert {"name": "auth", "mountPath": "/tmp/.streamlit", "readOnly": True} in container["volumeMounts"]
+    secret = next(each["secret"] for each in deployment["volumes"] if each["name"] == "auth")
+    assert secret == {"secretName": "dashboard-oidc", "items": [{"key": "secrets.toml", "path": "secrets.toml"}]}
+    assert "HOME=/tmp" in (ROOT / "images/dashboard/Dockerfile").read_text()
+    (leaving,) = named(dashboard("ingress"), "NetworkPolicy", "dashboard")["spec"]["egress"]
+    assert leaving == {"ports": [{"port": 443, "protocol": "TCP"}]}
+
+
+def test_pods_of_the_dashboard_are_spread_and_go_one_at_a_time() -> None:
+    many, one = dashboard("ingress"), dashboard("default")
+    labels = named(many, "Deployment", "dashboard")["spec"]["template"]["metadata"]["labels"]
+    budget = named(many, "PodDisruptionBudget", "dashboard")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"]["matchLabels"].items() <= labels.items()
+    (spread,) = named(one, "Deployment", "dashboard")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["labelSelector"]["matchLabels"].items() <= labels.items()
+    (own,) = named(many, "Deployment", "dashboard")["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert own["topologyKey"] == "topology.kubernetes.io/zone"
+
+
 def test_every_reference_between_the_charts_leads_somewhere() -> None:
     objects = [each for values in DEFAULTS.values() for each in render(values)]
     there = {(each["kind"], each["metadata"]["name"]): set(each.get("data", {})) for each in objects}

@@ -141,6 +141,7 @@ def test_what_opens_a_volume_stays_as_long_as_it(chart: str) -> None:
         ("stocks", ["source=alphavantage", "provider.apiKeys.ALPHAVANTAGE_API_KEY=demo"]),
         ("stocks", ["provider.apiKeys.TIINGO_API_KEY=ABCDEF0123456789", "provider.existingSecret=true"]),
         ("dashboard", ["warehouse.existingSecret="]),
+        ("dashboard", ["extraEnv[0].name=STOCKS_WAREHOUSE_URL"]),
     ],
 )
 def test_empty_and_default_credentials_are_refused(chart: str, values: list[str]) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from tests.dashboard.conftest import Copy, OpenPage
 from tests.dashboard.gate import gated
+from tests.dashboard.serving import APP
 
 from stocks_dashboard import views, warehouse
 
@@ -446,6 +447,31 @@ def test_a_fault_of_the_dashboard_shows_no_trace(open_page: OpenPage, gold_copy:
     app = open_page(gold_copy.reader)
     assert not app.exception
     assert "Traceback" not in texts(app)
+
+
+def test_who_has_to_log_in_sees_nothing_before(open_page: OpenPage, gold_url: str, monkeypatch) -> None:
+    monkeypatch.setenv("STOCKS_WAREHOUSE_URL", gold_url)
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.secrets["auth"] = {"client_id": "x"}
+    app.user["is_logged_in"] = False
+    app.run()
+    assert not app.exception
+    assert [each.label for each in app.button] == ["Log in"]
+    assert len(app.dataframe) == len(app.metric) == 0
+    app.user["is_logged_in"] = True
+    app.run()
+    assert len(app.dataframe) == 1
+    assert "Log out" in [each.label for each in app.button]
+
+
+def test_a_login_that_is_asked_for_and_not_set_up_lets_nobody_in(
+    open_page: OpenPage, gold_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOCKS_DASHBOARD_LOGIN", "true")
+    app = open_page(gold_url)
+    assert app.title[0].value == "The dashboard's settings are wrong"
+    assert "secrets.toml" in texts(app)
+    assert len(app.dataframe) == 0
 
 
 def test_a_statement_that_takes_too_long_is_given_up(gold_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from stocks_dashboard import state
+from stocks_dashboard.access import is_let_in, offer_to_leave
 from stocks_dashboard.browser import listen
 from stocks_dashboard.errors import DashboardError
 from stocks_dashboard.page import faults_told, navigation
@@ -30,6 +31,14 @@ def main() -> None:
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
     if st.context.theme.type == "dark":
         st.html(_DARK)
+    is_known = False
+    with faults_told(st.title):
+        is_known = is_let_in()
+    if is_known:
+        _draw()
+
+
+def _draw() -> None:
     state.arrive()
     chosen = navigation(PAGES)
     connected = False
@@ -43,6 +52,7 @@ def main() -> None:
         chosen.run()
     if listen(*state.settled()) and connected:
         open_symbol()
+    offer_to_leave()
     refresh_on_change()
 
 

@@ -17,6 +17,8 @@ class Settings(BaseSettings):
     """postgresql://user:password@host:port/database, of a login that may only read."""
     stocks_requests_per_day: PositiveInt | None = None
     """The requests that a key may make in a day, which the health page compares with what was used."""
+    stocks_dashboard_login: bool = False
+    """Whether visitors must log in; Streamlit's secrets.toml says by whom."""
 
 
 def load_settings() -> Settings:
