@@ -51,9 +51,7 @@ _IN_PODS = (*_DRAWN, Granularity.SINGLE)
 _IN, _OUT = f"{SCRATCH}/in", f"{SCRATCH}/out"
 _SELECTION = "selection.json"
 _TRIES = 4
-_MOST_TASKS = (
-    200  # in a DAG, by the definitions of Argo 4 (dag.tasks, maxItems), which a rule's cost was the reason for
-)
+_MOST_TASKS = 200  # in a DAG, by Argo 4's full definitions (dag.tasks, maxItems)
 _PARAMETERS: dict[str, tuple[str, str]] = {
     "granularity": (
         Granularity.LAYER,
