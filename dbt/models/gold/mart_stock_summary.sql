@@ -28,7 +28,9 @@ series as (
 
 ),
 
-latest_weeks as (
+-- Materialized, as all that is joined by symbol below: PostgreSQL takes the series for one, and would find those of all
+-- symbols again for each.
+latest_weeks as materialized (
 
     select series.symbol, newest.week_ending, newest.weekly_return, newest.from_interval
     from series
@@ -46,7 +48,7 @@ clocks as (
 
 ),
 
-latest_answers as (
+latest_answers as materialized (
 
     select distinct on (answers.symbol, answers.interval) answers.symbol, answers.interval, answers.bars_rejected
     from {{ source('ops', 'bronze_object') }} as answers
@@ -60,7 +62,7 @@ latest_answers as (
 
 ),
 
-restatements as (
+restatements as materialized (
 
     select symbol, interval, count(*) as restatements
     from {{ ref('restatements') }}
@@ -69,7 +71,7 @@ restatements as (
 ),
 
 -- A symbol that goes on with weekly bars because its daily series is held is held as well.
-held as (
+held as materialized (
 
     select distinct on (series.symbol) series.symbol, held.held_since, held.reason
     from series
@@ -119,7 +121,7 @@ latest as (
 
 -- What the exchange's calendar lets expect of each series; a weekly bar bears the date of its week's last session.
 -- Nothing where no calendar is known: any weekday may have been a holiday.
-expected as (
+expected as materialized (
 
     select
         latest.symbol,
@@ -198,6 +200,8 @@ left join sessions as last_sessions
     on
         latest.calendar = last_sessions.calendar
         and latest_weeks.week_ending = last_sessions.week_ending
+        -- The same week by the table's key.
+        and last_sessions.session_date between latest_weeks.week_ending - 4 and latest_weeks.week_ending + 2
         and last_sessions.is_last_of_week
 left join latest_answers on latest.symbol = latest_answers.symbol and latest.interval = latest_answers.interval
 left join restatements on latest.symbol = restatements.symbol and latest.interval = restatements.interval
