@@ -17,6 +17,8 @@ CHARTS = ROOT / "charts"
 NAMES = sorted(chart.parent.name for chart in CHARTS.glob("*/Chart.yaml"))
 SCENARIOS = sorted(CHARTS.glob("*/ci/*-values.yaml"))
 KUBERNETES = "1.34.0"
+PARTS = ("dashboard", "postgres", "rustfs")
+"""The charts that the chart stocks brings along."""
 DEFAULTS = {name: CHARTS / name / "ci" / "default-values.yaml" for name in NAMES}
 
 
@@ -42,16 +44,18 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tool("helm"), *arguments], capture_output=True, text=True, check=False)
 
 
-def template(chart: str, values: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """`helm template`, in the release and namespace that `make up` uses."""
-    place = ["--namespace", "stocks", "--kube-version", KUBERNETES]
-    return helm("template", chart, str(CHARTS / chart), *place, "--values", str(values), *more)
+def template(
+    chart: str, values: Path, *more: str, release: str = "", namespace: str = "stocks"
+) -> subprocess.CompletedProcess[str]:
+    """`helm template`, in the release and namespace that `make up` uses where none are named."""
+    place = ["--namespace", namespace, "--kube-version", KUBERNETES]
+    return helm("template", release or chart, str(CHARTS / chart), *place, "--values", str(values), *more)
 
 
 @cache
-def render(values: Path, *more: str) -> list[dict[str, Any]]:
+def render(values: Path, *more: str, **place: str) -> list[dict[str, Any]]:
     """The objects that a scenario makes."""
-    rendered = template(chart_of(values), values, *more)
+    rendered = template(chart_of(values), values, *more, **place)
     assert rendered.returncode == 0, rendered.stderr
     return [each for each in yaml.safe_load_all(rendered.stdout) if each]
 
@@ -70,6 +74,18 @@ def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 def containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
     return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def workflows(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Argo's objects in them, by name."""
+    return {each["metadata"]["name"]: each for each in objects if each["apiVersion"].startswith("argoproj.io/")}
+
+
+def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    """The containers of a WorkflowTemplate, its worker's among them."""
+    spec = workflow["spec"]
+    found = [each["container"] for each in spec.get("templates", []) if "container" in each]
+    return found + [each["spec"]["sidecar"]["container"] for each in spec.get("executorPlugins", [])]
 
 
 def named(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from tests.charts.rendering import CHARTS, DEFAULTS, ROOT, containers, named, pods, render
+from tests.charts.rendering import (
+    CHARTS,
+    DEFAULTS,
+    ROOT,
+    containers,
+    named,
+    pods,
+    render,
+    steps,
+    template,
+    workflows,
+)
 
 from stocks.gold import BUILD_SCHEMA, environment
 from stocks.settings import Settings
@@ -18,8 +30,11 @@ from stocks.warehouse import Role, Warehouse
 LOGINS = {"owner": Role.OWNER, "writer": Role.WRITER, "reader": Role.READER}
 
 
-def stocks(scenario: str = "default") -> list[dict[str, Any]]:
-    return render(CHARTS / "stocks" / "ci" / f"{scenario}-values.yaml")
+RENDERED = ROOT / "workflows/rendered"
+
+
+def stocks(scenario: str = "default", **place: str) -> list[dict[str, Any]]:
+    return render(CHARTS / "stocks" / "ci" / f"{scenario}-values.yaml", **place)
 
 
 def login(name: str, objects: list[dict[str, Any]]) -> str:
@@ -136,24 +151,172 @@ def test_pods_of_the_dashboard_are_spread_and_go_one_at_a_time() -> None:
     assert own["topologyKey"] == "topology.kubernetes.io/zone"
 
 
-def test_every_reference_between_the_charts_leads_somewhere() -> None:
-    objects = [each for values in DEFAULTS.values() for each in render(values)]
+@pytest.mark.parametrize("scenario", ["default", "warm"])
+@pytest.mark.parametrize(("release", "namespace"), [("stocks", "stocks"), ("prices", "markets")])
+def test_every_reference_leads_somewhere(scenario: str, release: str, namespace: str) -> None:
+    objects = stocks(scenario, release=release, namespace=namespace)
     there = {(each["kind"], each["metadata"]["name"]): set(each.get("data", {})) for each in objects}
-    for name, pod in pods(objects).items():
-        for container in containers(pod):
+    using = {name: containers(pod) for name, pod in pods(objects).items()}
+    using |= {name: steps(each) for name, each in workflows(objects).items()}
+    for name, found in using.items():
+        for container in found:
             for entry in container.get("env", []):
                 for kind, reference in entry.get("valueFrom", {}).items():
                     kind = {"secretKeyRef": "Secret", "configMapKeyRef": "ConfigMap"}[kind]
-                    assert reference["key"] in there[kind, reference["name"]], name
+                    assert reference.get("optional") or reference["key"] in there[kind, reference["name"]], name
             for source in container.get("envFrom", []):
                 for kind, reference in source.items():
                     kind = {"secretRef": "Secret", "configMapRef": "ConfigMap"}[kind]
                     assert reference.get("optional") or (kind, reference["name"]) in there, name
+    for name, pod in pods(objects).items():
         for volume in pod.get("volumes", []):
             sources = [s["secret"] for s in volume.get("projected", {}).get("sources", [])]
             sources += [{**volume["secret"], "name": volume["secret"]["secretName"]}] if "secret" in volume else []
             for source in sources:
                 assert {item["key"] for item in source.get("items", [])} <= there["Secret", source["name"]], name
+
+
+def test_another_release_in_another_namespace_has_the_same_names_there() -> None:
+    here, there = stocks(), stocks(release="prices", namespace="markets")
+
+    def names(objects: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        return {(each["kind"], each["metadata"]["name"]) for each in objects if each["kind"] not in {"Job", "Pod"}}
+
+    assert names(here) == names(there)
+    assert {each["metadata"]["namespace"] for each in workflows(there).values()} == {"markets"}
+    bindings = [each for each in there if each["kind"] == "RoleBinding"]
+    assert {subject["namespace"] for each in bindings for subject in each["subjects"]} == {"markets"}
+
+
+def test_workflows_are_what_hera_wrote_where_no_value_says_otherwise() -> None:
+    found = workflows(stocks())
+    assert {f"{name}.yaml" for name in found} == {path.name for path in RENDERED.glob("*.yaml")}
+    for name, each in found.items():
+        written = yaml.safe_load((RENDERED / f"{name}.yaml").read_text())
+        labels = written["metadata"].pop("labels", {})
+        assert labels.items() <= each["metadata"].pop("labels").items()
+        notes = written["metadata"].pop("annotations", {})
+        assert each["metadata"].pop("annotations") == {**notes, "stocks/nodes": "pod"}
+        assert each == written, name
+
+
+def test_workflows_run_as_the_values_say() -> None:
+    found = workflows(stocks("team"))
+    schedule = found.pop("stocks-daily")["spec"]
+    assert (schedule["schedules"], schedule["timezone"]) == (["0 7 * * 2-6", "@weekly"], "Europe/Berlin")
+    for name, each in found.items():
+        spec = each["spec"]
+        assert spec["imagePullSecrets"] == [{"name": "registry"}]
+        assert spec["nodeSelector"] == {"pool": "batch"}
+        assert [taint["value"] for taint in spec["tolerations"]] == ["batch"]
+        assert "nodeAffinity" in spec["affinity"]
+        assert (spec["podPriorityClassName"], spec["podMetadata"]) == ("batch", {"labels": {"team": "data"}})
+        accounts = {template.get("serviceAccountName", "data-workflow") for template in spec["templates"]}
+        assert accounts == {"data-workflow"} | ({"data-commit"} if name == "stocks-ingest" else set())
+        assert spec["serviceAccountName"] == "data-workflow"
+        for container in steps(each):
+            _, _, image = container["image"].rpartition("/")
+            assert container["image"] == f"registry.example:5000/data/{image}"
+            assert image in {"stocks-pipeline:1.4.0", "stocks-dbt:1.4.1"}
+            assert container["imagePullPolicy"] == "Always"
+    templates = {template["name"]: template for template in found["stocks-ingest"]["spec"]["templates"]}
+    assert templates["normalize"]["container"]["resources"]["requests"]["cpu"] == "1"
+    assert templates["normalize"]["container"]["resources"]["limits"] == {"memory": "4Gi"}
+    workers = [each for each in steps(found["stocks-gold"]) if each.get("name") == "worker"]
+    assert [each["resources"]["limits"]["memory"] for each in workers] == ["4Gi"]
+
+
+def test_pods_of_jobs_and_tests_stand_where_those_of_workflows_do() -> None:
+    for name, pod in pods(stocks("team")).items():
+        assert pod["imagePullSecrets"] == [{"name": "registry"}], name
+        is_ours = "stocks-" in name
+        assert (pod.get("nodeSelector") == {"pool": "batch"}) == is_ours, name
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ("workflows.resources.normalise.limits.memory=1Gi", "there is no step normalise, but commit, extract,"),
+        ("postgres.enabled=false", "warehouse.host must say where PostgreSQL is"),
+        ("warehouse.host=db.example", "set postgres.enabled=false"),
+        ("store.endpoint=https://s3.example", "set rustfs.enabled=false"),
+        ("serviceAccounts.commit=", "serviceAccounts"),
+        ("store.identity=true", "set store.bootstrap=false"),
+        (
+            "externalSecrets.secrets.bronze-writer.AWS_ACCESS_KEY_ID.key=x,externalSecrets.store.name=v",
+            "would make, too",
+        ),
+        ("externalSecrets.secrets.mine.KEY.key=x", "externalSecrets"),
+        ("global.warehouseCA.configMap=a,global.warehouseCA.secret=b", "warehouseCA"),
+        ("schedule.cron={18:30}", "schedule"),
+    ],
+)
+def test_values_that_contradict_one_another_are_refused(values: str, told: str) -> None:
+    refused = template("stocks", DEFAULTS["stocks"], "--set", values)
+    assert refused.returncode != 0
+    assert told in refused.stderr
+
+
+def test_a_cloud_needs_no_address_of_its_store() -> None:
+    aws = render(DEFAULTS["stocks"], "--set=rustfs.enabled=false", "--set=store.region=eu-west-1")
+    assert named(aws, "ConfigMap", "stocks-settings")["data"]["AWS_ENDPOINT_URL_S3"] == ""
+    (repository,) = named(aws, "ConfigMap", "artifact-repositories")["data"].values()
+    assert yaml.safe_load(repository)["s3"]["endpoint"] == "s3.eu-west-1.amazonaws.com"
+
+
+def test_an_identity_has_no_keys() -> None:
+    objects = stocks("cloud")
+    assert not re.search("bronze-writer|rustfs-argo", str(objects))
+    accounts = {each["metadata"]["name"]: each for each in objects if each["kind"] == "ServiceAccount"}
+    for name in ("stocks-workflow", "stocks-commit"):
+        assert accounts[name]["metadata"]["annotations"] == {
+            "eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/stocks"
+        }
+    for test in ("stocks-test-doctor", "stocks-test-rights"):
+        assert named(objects, "Pod", test)["spec"]["serviceAccountName"] == "stocks-workflow"
+    (repository,) = named(objects, "ConfigMap", "artifact-repositories")["data"].values()
+    s3 = yaml.safe_load(repository)["s3"]
+    assert s3["useSDKCreds"] is True
+    assert (s3["endpoint"], s3["bucket"]) == ("s3.eu-central-1.amazonaws.com", "acme-stocks-argo")
+
+
+@pytest.mark.parametrize("scenario", ["cloud", "elsewhere", "existing"])
+def test_certificates_are_where_the_warehouse_is_asked(scenario: str) -> None:
+    objects = stocks(scenario)
+    mount = {"name": "warehouse-ca", "mountPath": "/etc/stocks/warehouse", "readOnly": True}
+    source = {"cloud": "rds-ca"}.get(scenario, "warehouse-ca")
+    asking: list[tuple[str, list[dict[str, Any]], list[dict[str, Any]]]] = []
+    for name, pod in pods(objects).items():
+        asking.append((name, containers(pod), pod["volumes"]))
+    for name, each in workflows(objects).items():
+        spec = each["spec"]
+        if name != "stocks-daily":
+            asking.append((name, steps(each), spec["volumes"]))
+        if "podSpecPatch" in spec:  # of Argo's agent
+            asking.append((name, [], json.loads(spec["podSpecPatch"])["volumes"]))
+    assert len(asking) >= 9
+    for name, found, volumes in asking:
+        if name == "Job/stocks-store":
+            continue
+        assert [source in str(each) for each in volumes if each["name"] == "warehouse-ca"] == [True], name
+        assert all(mount in each["volumeMounts"] for each in found), name
+    if scenario != "existing":
+        query = urlsplit(login("owner", objects)).query
+        assert query == "sslmode=verify-full&sslrootcert=/etc/stocks/warehouse/ca.crt"
+        (job,) = [pod for name, pod in pods(objects).items() if name == "Job/stocks-warehouse"]
+        told = {each["name"]: each.get("value") for each in job["initContainers"][0]["env"]}
+        assert (told["PGSSLMODE"], told["PGSSLROOTCERT"]) == ("verify-full", "/etc/stocks/warehouse/ca.crt")
+
+
+def test_an_operator_brings_secrets_from_a_vault() -> None:
+    objects = stocks("cloud")
+    found = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "ExternalSecret"}
+    assert found.keys() == {"stocks-provider", "rds-master"}
+    assert found["rds-master"]["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": "aws"}
+    assert found["rds-master"]["target"] == {"name": "rds-master"}
+    assert found["rds-master"]["data"] == [
+        {"secretKey": "password", "remoteRef": {"key": "prod/stocks/rds", "property": "password"}}
+    ]
 
 
 def test_argo_finds_its_repository_and_its_semaphore() -> None:
@@ -174,7 +337,7 @@ def test_argo_finds_its_repository_and_its_semaphore() -> None:
 def test_the_jobs_are_hooks_that_leave_nothing_behind() -> None:
     for job in [each for each in stocks() if each["kind"] == "Job"]:
         notes = job["metadata"]["annotations"]
-        assert notes["helm.sh/hook"] == "post-install,post-upgrade"
+        assert notes["helm.sh/hook"] == "post-install,post-upgrade,post-rollback"
         assert notes["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
 
 

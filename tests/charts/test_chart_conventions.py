@@ -10,12 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from tests.charts.rendering import (
     CHARTS,
     KUBERNETES,
     NAMES,
+    PARTS,
+    ROOT,
     SCENARIOS,
     chart_of,
     helm,
@@ -23,6 +26,7 @@ from tests.charts.rendering import (
     scenario_id,
     template,
     tool,
+    workflows,
 )
 
 every_scenario = pytest.mark.parametrize("values", SCENARIOS, ids=scenario_id)
@@ -45,7 +49,9 @@ def test_a_chart_has_all_that_a_person_expects(chart: str) -> None:
 @every_chart
 def test_one_object_a_file(chart: str) -> None:
     for path in (CHARTS / chart / "templates").rglob("*.yaml"):
-        assert len(re.findall(r"^kind:", path.read_text(), re.MULTILINE)) == 1, path
+        # Of what Hera wrote each file is one.
+        expected = 0 if path.name == "workflows.yaml" else 1
+        assert len(re.findall(r"^kind:", path.read_text(), re.MULTILINE)) == expected, path
 
 
 @every_scenario
@@ -91,10 +97,21 @@ def conform(schemas: str, objects: list[dict[str, Any]]) -> subprocess.Completed
 def test_kubernetes_knows_every_field(chart: str, schemas: str) -> None:
     objects = [each for values in SCENARIOS if chart_of(values) == chart for each in render(values)]
     # What isn't Kubernetes' own has its fields in test_chart_contracts.py.
-    objects = [each for each in objects if not each["apiVersion"].startswith("gateway.networking.k8s.io/")]
+    others = ("gateway.networking.k8s.io/", "external-secrets.io/", "argoproj.io/")
+    objects = [each for each in objects if not each["apiVersion"].startswith(others)]
     checked = conform(schemas, objects)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert f"Valid: {len(objects)}" in checked.stdout
+
+
+def test_argo_knows_every_field() -> None:
+    schema = json.loads((ROOT / "tests/workflows/schemas/argo-workflows.json").read_text())
+    validator = jsonschema.Draft7Validator(schema)
+    for values in SCENARIOS:
+        found = workflows(render(values))
+        assert len(found) == (0 if chart_of(values) != "stocks" else 3 if values.name == "as-of-values.yaml" else 4)
+        for each in found.values():
+            validator.validate(each)
 
 
 def test_a_field_that_kubernetes_does_not_know_is_found(schemas: str) -> None:
@@ -112,6 +129,24 @@ def leaves(values: dict[str, Any], above: str = "") -> Iterator[str]:
             yield path
 
 
+def own_values(chart: str) -> dict[str, Any]:
+    """What a chart's templates read: not what it tells another chart."""
+    values: dict[str, Any] = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
+    return {name: value for name, value in values.items() if name not in PARTS}
+
+
+def test_what_comes_along_is_what_is_there_and_knows_what_it_is_told() -> None:
+    chart, values = (yaml.safe_load((CHARTS / "stocks" / name).read_text()) for name in ("Chart.yaml", "values.yaml"))
+    assert sorted(each["name"] for each in chart["dependencies"]) == list(PARTS)
+    for part in chart["dependencies"]:
+        name = part["name"]
+        assert part["condition"] == f"{name}.enabled"
+        assert part["version"] == yaml.safe_load((CHARTS / name / "Chart.yaml").read_text())["version"]
+        assert (CHARTS / "stocks/charts" / name).resolve() == CHARTS / name
+        told = set(leaves(values[name])) - {".enabled"}
+        assert told <= set(leaves(own_values(name)))
+
+
 @every_chart
 def test_no_value_goes_unused(chart: str) -> None:
     templates = "".join(path.read_text() for path in (CHARTS / chart / "templates").rglob("*.*"))
@@ -121,9 +156,10 @@ def test_no_value_goes_unused(chart: str) -> None:
         for block, body in re.findall(r"with \$\.Values(\.\w+) \}\}(.*?)\{\{- end", templates, re.DOTALL)
         for field in re.findall(r"[ (]\.(\w+)", body)
     }
-    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text())
     assert [
-        p for p in leaves(values) if not re.search(rf"\.Values{re.escape(p)}\b", templates) and p not in blocks
+        p
+        for p in leaves(own_values(chart))
+        if not re.search(rf"\.Values{re.escape(p)}\b", templates) and p not in blocks
     ] == []
 
 

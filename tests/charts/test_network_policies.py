@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.charts.rendering import CHARTS, DEFAULTS, render
+from tests.charts.rendering import CHARTS, render
 
 Labels = dict[str, str]
 WORKFLOW = {"workflows.argoproj.io/workflow": "stocks-ingest-x", "app.kubernetes.io/name": "stocks"}
@@ -20,8 +20,7 @@ PORTS = {
 
 @cache
 def everything() -> list[dict[str, Any]]:
-    values = {**DEFAULTS, "stocks": CHARTS / "stocks/ci/sample-api-values.yaml"}
-    return [each for path in values.values() for each in render(path)]
+    return render(CHARTS / "stocks/ci/sample-api-values.yaml")
 
 
 def labels_of(pod: str) -> Labels:
@@ -92,13 +91,38 @@ def test_a_pod_reaches_what_it_uses_and_nothing_else(client: str, servers: set[s
     assert {server for server in PORTS if connects(client, server)} == servers
 
 
+def leaving(scenario: str) -> dict[str, list[tuple[str, Any]]]:
+    """The rules of a scenario by which pods leave the namespace, by policy: ports, and whom they lead to."""
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for each in render(CHARTS / f"stocks/ci/{scenario}-values.yaml"):
+        if each["kind"] == "NetworkPolicy":
+            for rule in each["spec"].get("egress", []):
+                if rule.get("to") != [{"podSelector": {}}]:
+                    ports = ",".join(str(port["port"]) for port in rule["ports"])
+                    found.setdefault(each["metadata"]["name"], []).append((ports, rule.get("to")))
+    return found
+
+
 def test_workflows_alone_leave_the_namespace() -> None:
     """To the provider and to the Kubernetes API; everybody else only asks the DNS."""
-    leaving = {
-        each["metadata"]["name"]: [port["port"] for port in rule["ports"]]
-        for each in everything()
-        if each["kind"] == "NetworkPolicy"
-        for rule in each["spec"].get("egress", [])
-        if rule.get("to") != [{"podSelector": {}}]
+    rules = leaving("default")
+    assert [ports for ports, _ in rules.pop("default-deny")] == ["53,53"]
+    assert rules == {"stocks-workflows": [("443", None), ("443", None), ("6443", None)]}
+
+
+def test_what_is_elsewhere_is_reached_by_those_that_use_it_and_nothing_else() -> None:
+    rules = leaving("cloud")
+    warehouse, store, kubernetes = (
+        [{"ipBlock": {"cidr": cidr}}] for cidr in ("10.20.0.0/16", "3.5.136.0/22", "10.10.0.0/24")
+    )
+    del rules["default-deny"]
+    provider: tuple[str, Any] = ("443", None)
+    assert rules == {
+        "stocks-clients": [("5432", warehouse)],
+        "stocks-outside": [("443", store), provider],
+        "stocks-workflows": [
+            *(("5432", warehouse), ("443", store), provider),
+            *(("443", kubernetes), ("6443", kubernetes)),
+        ],
     }
-    assert leaving == {"default-deny": [53, 53], "stocks-workflows": [443, 6443]}
+    assert [port for port, _ in leaving("elsewhere")["stocks-outside"]] == ["9000"]

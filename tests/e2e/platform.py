@@ -8,8 +8,8 @@ from typing import Any
 
 from kubernetes import client
 from tools.cluster.command import run
-from tools.cluster.options import NAMESPACE, ROOT
-from tools.cluster.releases import CHARTS, TIMEOUT
+from tools.cluster.options import NAMESPACE
+from tools.cluster.releases import CHART, NAME, TIMEOUT
 
 _ARGO = ("argoproj.io", "v1alpha1", NAMESPACE)
 _PATIENCE = 900  # seconds
@@ -29,21 +29,13 @@ def source() -> str | None:
 
 
 def install() -> None:
-    """Installs the charts and the templates of this checkout, or brings what is installed to them.
+    """Installs the chart of this checkout, or brings what is installed to it, with the sample's server.
 
-    A release keeps the values that it has; the chart stocks gets the sample's server besides.
+    A release keeps the values that it has.
     """
-    for name in CHARTS:
-        chart = ROOT / "charts" / name
-        values = ["--values", str(chart / "ci/sample-api-values.yaml")] if name == "stocks" else []
-        run(
-            [
-                *("helm", "upgrade", "--install", name, str(chart), *values, "--namespace", NAMESPACE),
-                *("--create-namespace", "--reset-then-reuse-values", "--wait", "--timeout", TIMEOUT),
-            ]
-        )
-    apply = ["kubectl", "--namespace", NAMESPACE, "apply", "--server-side", "--force-conflicts"]
-    run([*apply, "--filename", str(ROOT / "workflows/rendered")])
+    upgrade = ["helm", "upgrade", "--install", NAME, str(CHART), "--values", str(CHART / "ci/sample-api-values.yaml")]
+    place = ["--namespace", NAMESPACE, "--create-namespace"]
+    run([*upgrade, *place, "--reset-then-reuse-values", "--wait", "--timeout", TIMEOUT])
 
 
 class Platform:

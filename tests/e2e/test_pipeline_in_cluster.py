@@ -10,7 +10,7 @@ from tests.e2e.conftest import SAMPLE
 from tests.e2e.platform import NAMESPACE, Platform, Workflow, output
 from tests.instance import TABLES, Instance
 from tools.cluster.command import run
-from tools.cluster.releases import CHARTS
+from tools.cluster.releases import NAME
 
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.query import read
@@ -32,8 +32,7 @@ def message(reader: Warehouse, workflow: Workflow) -> tuple[int, str]:
 def test_charts_pass_their_own_tests_against_the_samples_server(platform: Platform) -> None:
     settings = platform.pods.read_namespaced_config_map("stocks-settings", NAMESPACE)
     assert settings.data["STOCKS_PROVIDER_URL"] == "http://sample-api:8089/query"
-    for name in CHARTS:
-        run(["helm", "test", name, "--namespace", NAMESPACE])
+    run(["helm", "test", NAME, "--namespace", NAMESPACE])
 
 
 def test_gold_is_that_of_one_process(ingested: Workflow, reader: Warehouse, sample_instance: Instance) -> None:

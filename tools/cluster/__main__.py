@@ -37,17 +37,14 @@ def up(options: Options) -> None:
     manifests = argo.rendered(options)
     ours: dict[str, str] = {}
     _stage("build", lambda: ours.update(images.build(options)) or ", ".join(ours))
-    charts = {name: releases.values(name, ours, dotenv.values(settings)) for name in releases.CHARTS}
+    told = releases.values(ours, dotenv.values(settings))
     needed = set(ours)
     if options.offline:
-        needed |= argo.images(manifests).union(*(releases.images(options, name, charts[name]) for name in charts))
+        needed |= argo.images(manifests) | releases.images(options, told)
     _stage("images", lambda: images.load(options, needed))
     _stage("argo", lambda: argo.install(options, manifests))
     _stage("provider", lambda: dotenv.install(options, settings))
-    for name, values in charts.items():
-        _stage(name, lambda name=name, values=values: releases.install(options, name, values))  # type: ignore[misc]
-    templates = ["--namespace", NAMESPACE, "--filename", str(ROOT / "workflows/rendered")]
-    _stage("templates", lambda: f"{len(run([*options.apply, *templates]).splitlines())} applied")
+    _stage("stocks", lambda: releases.install(options, told))
     print(f"Up in {time.monotonic() - begun:.0f} s." + _NEXT.format(namespace=NAMESPACE))
 
 

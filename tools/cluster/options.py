@@ -27,7 +27,7 @@ class Options:
     )
     """Address or path of Argo's manifest."""
     values: str = ""
-    """A file of values for the chart stocks."""
+    """A file of values for the chart."""
     mtu: int | None = None
     """Of the network; found out where None."""
     offline: bool = False

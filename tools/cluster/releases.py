@@ -1,4 +1,4 @@
-"""The charts, in the order in which they need one another."""
+"""The release: the chart stocks, which brings the others along."""
 
 from __future__ import annotations
 
@@ -9,49 +9,45 @@ from tools.cluster.command import run
 from tools.cluster.images import named_in, version
 from tools.cluster.options import ROOT, Options
 
-CHARTS = ("rustfs", "postgres", "stocks", "dashboard")
+NAME = "stocks"
+CHART = ROOT / "charts/stocks"
 TIMEOUT = "10m"
 
 
-def values(name: str, identities: dict[str, str], prices: dict[str, Any]) -> dict[str, Any]:
-    """What `make up` tells a chart.
+def values(identities: dict[str, str], prices: dict[str, Any]) -> dict[str, Any]:
+    """What `make up` tells the chart.
 
     Args:
-        name: The chart.
         identities: Of our images, by their names: one that was built anew under its old name starts its pods again.
-        prices: The values of the chart stocks that say where prices come from.
+        prices: The values that say where prices come from.
     """
-    if name == "stocks":
-        image = identities[f"stocks-pipeline:{version()}"]
-        # Argo is set up for it (argo/install/controller.yaml).
-        return {**prices, "nodes": "warm", "sampleApi": {"podAnnotations": {"image": image}}}
-    if name == "dashboard":
-        return {"podAnnotations": {"image": identities[f"stocks-dashboard:{version()}"]}}
-    return {}
+    server, dashboard = (
+        {"podAnnotations": {"image": identities[f"stocks-{name}:{version()}"]}} for name in ("pipeline", "dashboard")
+    )
+    # Argo is set up for nodes without pods (argo/install/controller.yaml).
+    return {**prices, "nodes": "warm", "sampleApi": server, "dashboard": dashboard}
 
 
-def images(options: Options, name: str, told: dict[str, Any]) -> set[str]:
-    """The images that a chart's manifests name."""
+def images(options: Options, told: dict[str, Any]) -> set[str]:
+    """The images that the chart's manifests name."""
     server = json.loads(run([*options.kubectl, "version", "--output", "json"]))["serverVersion"]["gitVersion"]
-    template = ["helm", "template", "--kube-version", server, *_chart(options, name)]
-    return named_in(run(template, text=json.dumps(told)))
+    return named_in(run(["helm", "template", "--kube-version", server, *_chart(options)], text=json.dumps(told)))
 
 
-def install(options: Options, name: str, told: dict[str, Any]) -> str:
-    """Brings a release to its chart; gives a line that says so.
+def install(options: Options, told: dict[str, Any]) -> str:
+    """Brings the release to its chart; gives a line that says so.
 
     Args:
-        options: Name the cluster, and a file of values for the chart stocks, which go before what is told.
-        name: The release, which is called as its chart is.
+        options: Name the cluster, and a file of values, which go before what is told.
         told: The values.
     """
     # Where no values are given Helm would keep those of the time before.
     upgrade = [*options.helm, "upgrade", "--install", "--reset-values", "--wait", "--timeout", TIMEOUT]
-    run([*upgrade, *_chart(options, name)], text=json.dumps(told))
+    run([*upgrade, *_chart(options)], text=json.dumps(told))
     return "deployed"
 
 
-def _chart(options: Options, name: str) -> list[str]:
+def _chart(options: Options) -> list[str]:
     """Name, chart and values as Helm takes them; what `make up` tells stands at standard input."""
-    given = ["--values", options.values] if name == "stocks" and options.values else []
-    return [name, str(ROOT / "charts" / name), "--values", "-", *given]
+    given = ["--values", options.values] if options.values else []
+    return [NAME, str(CHART), "--values", "-", *given]

@@ -8,6 +8,8 @@ import urllib.request
 
 import connectorx
 
+from stocks_dashboard.warehouse import for_connectorx
+
 deadline = time.monotonic() + 30
 
 
@@ -29,7 +31,7 @@ for path in ("/_stcore/health", "/"):
     print(path, status(path))
 
 rights = connectorx.read_sql(
-    os.environ["STOCKS_WAREHOUSE_URL"],
+    for_connectorx(os.environ["STOCKS_WAREHOUSE_URL"]),
     "select has_schema_privilege('gold', 'usage') as reads, has_schema_privilege('gold', 'create') as writes",
     return_type="arrow",
 ).to_pylist()[0]

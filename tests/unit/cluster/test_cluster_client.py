@@ -36,8 +36,9 @@ def cron(**changes: Any) -> Any:
 class Api:
     """Custom objects by kind; remembers what was created."""
 
-    def __init__(self, **objects: list[Any]) -> None:
-        self.objects = {"workflowtemplates": [{"metadata": {"name": name}} for name in TEMPLATES], **objects}
+    def __init__(self, **objects: list[Any] | None) -> None:
+        templates = [{"metadata": {"name": name}} for name in TEMPLATES]
+        self.objects = {"deployments": None, "workflowtemplates": templates, **objects}
         self.created: list[Any] = []
         self.fault: Exception | None = None
 
@@ -53,6 +54,11 @@ class Api:
         if self.fault:
             raise self.fault
         return {"items": self.objects.get(plural, [])}
+
+    def list_cluster_custom_object(self, group: str, version: str, plural: str) -> Any:
+        if self.fault or self.objects[plural] is None:
+            raise self.fault or ApiException(status=403, reason="Forbidden")
+        return {"items": self.objects[plural]}
 
 
 class Told:
@@ -142,7 +148,7 @@ def test_doctor_is_content_with_a_healthy_cluster() -> None:
 @pytest.mark.parametrize(
     ("api", "name", "kind", "hint"),
     [
-        (Api(workflowtemplates=[], cronworkflows=[cron()]), "templates", ConfigError, "apply"),
+        (Api(workflowtemplates=[], cronworkflows=[cron()]), "templates", ConfigError, "helm -n stocks upgrade"),
         (
             Api(cronworkflows=[cron(suspend=True)]),
             "stocks-daily",
@@ -191,18 +197,44 @@ def test_failed_nodes_are_told_by_their_last_try_also_where_the_status_is_packed
         assert told.tables["failure"] == [["w", "warm.extract(1)", "75", "try 1", "2026/11/w/extract(1)/main.log"]]
 
 
+def controller(*arguments: str, image: str = "quay.io/argoproj/workflow-controller:v4.1.2", **changes: Any) -> Any:
+    container = {"image": image, "args": ["--namespaced", "--managed-namespace", "stocks", *arguments], **changes}
+    return {
+        "metadata": {"name": "workflow-controller", "namespace": "argo"},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+        "status": {"availableReplicas": 1},
+    }
+
+
+ALLOWED = {"env": [{"name": "ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS", "value": "true"}]}
+OTHER = {
+    "metadata": {"name": "web", "namespace": "x"},
+    "spec": {"template": {"spec": {"containers": [{"image": "x"}]}}},
+}
+
+
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("deployments", "nodes", "told", "is_wrong"),
     [
-        ([{"name": "ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS", "value": "true"}], "allows"),
-        ([], "set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true"),
-        (None, "can't be seen"),
+        ([OTHER, controller(**ALLOWED)], "warm", "Argo 4.1.2, in argo; allows nodes without pods", False),
+        ([controller()], "pod", "does not allow nodes", False),
+        ([controller()], "warm", "Set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true", True),
+        ([controller(image="registry:5000/workflow-controller@sha256:1")], "pod", "of an unknown version", False),
+        ([controller(image="workflow-controller:v3.7.1")], "pod", "too old", True),
+        ([controller(args=[])], "pod", "in argo", False),
+        ([controller(args=["--namespaced"])], "pod", "work for the namespace stocks: none does", True),
+        ([controller(args=["--namespaced", "--managed-namespace=prices"])], "pod", "none does", True),
+        ([controller(), controller(args=[])], "pod", "argo, argo does", True),
+        ([{**controller(), "status": {}}], "pod", "is not up", True),
+        ([OTHER], "pod", "none does", True),
+        (None, "warm", "can't be seen", False),
     ],
 )
-def test_doctor_says_whether_nodes_need_pods_and_what_to_switch_on(env: list[Any] | None, told: str) -> None:
-    pod = {"containers": [{"name": "workflow-controller", "env": env}]}
-    controller = {"metadata": {"name": "workflow-controller"}, "spec": {"template": {"spec": pod}}}
-    api = Api(deployments=[] if env is None else [controller], cronworkflows=[cron()])
-    (check,) = (check for check in check_cluster(Cluster(api), now=NOW) if check.name == "warm nodes")
-    assert check.error is None
-    assert told in check.detail
+def test_doctor_says_whether_argo_does_what_the_chart_counts_on(
+    deployments: list[Any] | None, nodes: str, told: str, is_wrong: bool
+) -> None:
+    templates = [{"metadata": {"name": name, "annotations": {"stocks/nodes": nodes}}} for name in TEMPLATES]
+    api = Api(deployments=deployments, cronworkflows=[cron()], workflowtemplates=templates)
+    (check,) = (check for check in check_cluster(Cluster(api), now=NOW) if check.name == "argo")
+    assert (check.error is not None) == is_wrong
+    assert told in (str(check.error) if check.error else check.detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from stocks.cli.checks import Check
@@ -10,17 +11,22 @@ from stocks.errors import ConfigError, DataError, StocksError
 from stocks.report import Report
 
 _TEMPLATES = {"stocks-gold", "stocks-ingest", "stocks-replay"}
+_OLDEST = (4, 1)
+"""The version of Argo that the workflows are written for."""
 
 
-def show_cluster(report: Report, cluster: Cluster | None = None, *, now: datetime | None = None) -> None:
+def show_cluster(
+    report: Report, cluster: Cluster | None = None, *, namespace: str = "", now: datetime | None = None
+) -> None:
     """Workflows and schedules.
 
     Args:
         report: Told of them.
         cluster: The cluster; the one that kubectl talks to where None.
+        namespace: Where to look there; that of kubectl's context where empty.
         now: The moment to look ahead from (aware).
     """
-    cluster = cluster or Cluster.connect()
+    cluster = cluster or Cluster.connect(namespace)
     now = now or datetime.now(UTC)
     workflows = cluster.workflows()
     report.rows(
@@ -51,17 +57,23 @@ def show_cluster(report: Report, cluster: Cluster | None = None, *, now: datetim
         report.say(f"What failed: argo -n {cluster.namespace} get {workflow.name}")
 
 
-def check_cluster(cluster: Cluster | None = None, *, now: datetime | None = None) -> list[Check]:
-    """Checks that the cluster answers, has the templates, will start on its schedule, and ended its last run well."""
+def check_cluster(cluster: Cluster | None = None, *, namespace: str = "", now: datetime | None = None) -> list[Check]:
+    """Checks that the cluster answers, has Argo and the templates, will start on schedule, and ended its last run well.
+
+    Args:
+        cluster: The cluster; the one that kubectl talks to where None.
+        namespace: Where to look there; that of kubectl's context where empty.
+        now: The moment to look ahead from (aware).
+    """
     try:
-        cluster = cluster or Cluster.connect()
+        cluster = cluster or Cluster.connect(namespace)
         templates = cluster.templates()
     except StocksError as error:
         return [Check(name="cluster", error=error)]
     return [
         Check(name="cluster", detail=f"answers; namespace {cluster.namespace}"),
         _templates(templates, cluster.namespace),
-        Check(name="warm nodes", detail=_warm_nodes(cluster.allows_warm_nodes())),
+        _argo(cluster),
         *_schedules(cluster, now or datetime.now(UTC)),
         *_last_runs(cluster),
     ]
@@ -73,22 +85,40 @@ def _templates(found: list[str], namespace: str) -> Check:
             name="templates",
             error=ConfigError(
                 f"There is no WorkflowTemplate {', '.join(missing)}.",
-                hint=f"kubectl -n {namespace} apply --server-side -f workflows/rendered",
+                hint=f"helm -n {namespace} upgrade --install stocks charts/stocks",
             ),
         )
     return Check(name="templates", detail=", ".join(found))
 
 
-def _warm_nodes(are_allowed: bool | None) -> str:
-    """Not an error where they are not: pods do the same."""
-    if are_allowed is None:
-        return "Argo's controller is not in the namespace argo, or can't be seen"
-    if are_allowed:
-        return "Argo's controller allows nodes without pods (chart stocks, nodes: warm)"
-    return (
-        "each step gets a pod: for nodes without, set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true on the deployment "
-        "workflow-controller, then nodes: warm in the chart stocks (docs/cluster.md)"
-    )
+def _argo(cluster: Cluster) -> Check:
+    """Whether a controller of Argo works for the namespace, and does what the chart counts on."""
+    try:
+        controllers = cluster.controllers()
+    except StocksError as error:
+        return Check(name="argo", error=error)
+    if controllers is None:
+        return Check(name="argo", detail="its controller can't be seen with these rights")
+    try:
+        (argo,) = controllers
+    except ValueError:
+        found = ", ".join(each.namespace for each in controllers) or "none"
+        wrong = f"One controller of Argo should work for the namespace {cluster.namespace}: {found} does."
+        hint = f"A controller works for all namespaces, or with --managed-namespace {cluster.namespace} for this one"
+        return Check(name="argo", error=ConfigError(wrong, hint=f"{hint} (docs/cluster.md)."))
+    found = f"Argo {argo.version or 'of an unknown version'}, in {argo.namespace}"
+    version = re.match(r"(\d+)\.(\d+)", argo.version)
+    if not argo.is_up:
+        wrong, hint = "is not up", f"kubectl -n {argo.namespace} describe deployment,pod"
+    elif version and tuple(map(int, version.groups())) < _OLDEST:
+        wrong, hint = "is too old", f"Install {_OLDEST[0]}.{_OLDEST[1]} or newer."
+    elif cluster.nodes() == "warm" and not argo.allows_warm_nodes:
+        wrong = "runs no nodes without pods, which the chart's value nodes: warm asks for"
+        hint = "Set ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS=true on its controller, or nodes: pod (docs/cluster.md)."
+    else:
+        nodes = "allows" if argo.allows_warm_nodes else "does not allow"
+        return Check(name="argo", detail=f"{found}; {nodes} nodes without pods")
+    return Check(name="argo", error=ConfigError(f"{found}, {wrong}.", hint=hint))
 
 
 def _schedules(cluster: Cluster, now: datetime) -> list[Check]:

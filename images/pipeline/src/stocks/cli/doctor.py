@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stocks.cli.options import AsJson, AsText, InCluster
+from stocks.cli.options import AsJson, AsText, InCluster, InNamespace
 from stocks.cli.running import reporting
 from stocks.errors import exit_code_of
 
@@ -20,6 +20,7 @@ def doctor(
         int, typer.Option(min=0, help="Look again for so many seconds at what can't be reached (not with --cluster).")
     ] = 0,
     cluster: InCluster = False,
+    namespace: InNamespace = "",
     output: AsText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -28,7 +29,7 @@ def doctor(
     from stocks.cli.cluster import check_cluster
 
     with reporting(output, as_json) as (report, settings):
-        checks = check_cluster() if cluster else check_all(settings, request=request, wait=wait)
+        checks = check_cluster(namespace=namespace) if cluster else check_all(settings, request=request, wait=wait)
         report.rows(
             "check",
             ["check", "state", "detail"],

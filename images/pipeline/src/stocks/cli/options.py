@@ -22,5 +22,8 @@ RunId = Annotated[
 InCluster = Annotated[
     bool, typer.Option("--cluster", help="Of the Kubernetes cluster that kubectl talks to, not of this machine.")
 ]
+InNamespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="There: where stocks is (default: kubectl's own, else stocks).")
+]
 ToFile = Annotated[Path | None, typer.Option("--to", help="Write the result to this file, too.")]
 NoGold = Annotated[bool, typer.Option("--no-gold", help="Stop at silver: another step builds gold.")]

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import gzip
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ _CONFLICT = 409
 _NEWEST = 10
 _LABEL = "workflows.argoproj.io/"
 _BAD = ("Failed", "Error")
-_CONTROLLER = "argo"
-"""The namespace of Argo's controller, as `make up` has it."""
+_CONTROLLER = re.compile(r"(?:^|/)workflow-controller(?::v?(?P<version>[\w.-]+))?(?:@|$)")
+"""The image of Argo's controller: it is called so in Argo's own manifest and in its chart alike."""
+_NODES = "stocks/nodes"
+"""The annotation in which the chart says what workflows run their steps in."""
 _ALLOWANCE = {"name": "ARGO_WORKFLOW_LEVEL_EXECUTOR_PLUGINS", "value": "true"}
 
 
@@ -40,6 +43,22 @@ class CustomObjects(Protocol):
 
     def list_namespaced_custom_object(self, group: str, version: str, namespace: str, plural: str) -> Any:
         """The objects of a kind."""
+
+    def list_cluster_custom_object(self, group: str, version: str, plural: str) -> Any:
+        """The objects of a kind in all namespaces."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Controller:
+    """Argo's controller that works for a namespace."""
+
+    namespace: str
+    """Where it runs."""
+    version: str
+    """By its image's tag; empty where that is none."""
+    is_up: bool
+    allows_warm_nodes: bool
+    """Whether it runs nodes without pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +137,11 @@ class Cluster:
         self.namespace = namespace
 
     @classmethod
-    def connect(cls) -> Cluster:
+    def connect(cls, namespace: str = "") -> Cluster:
         """The cluster that this pod runs in, else the one that kubectl talks to.
+
+        Args:
+            namespace: Where the workflows are; the pod's own, or that of kubectl's context, where empty.
 
         Raises:
             ConfigError: There is neither, or the `kubernetes` client is not installed.
@@ -132,11 +154,12 @@ class Cluster:
             ) from error
         try:
             config.load_incluster_config()
-            namespace = _OWN_NAMESPACE.read_text().strip()
+            namespace = namespace or _OWN_NAMESPACE.read_text().strip()
         except config.ConfigException:
-            namespace = NAMESPACE
             try:
                 config.load_kube_config()
+                _, context = config.list_kube_config_contexts()
+                namespace = namespace or context["context"].get("namespace") or NAMESPACE
             except config.ConfigException as error:
                 raise ConfigError(
                     f"kubectl's configuration names no cluster: {error}.",
@@ -175,20 +198,24 @@ class Cluster:
         """The names of the WorkflowTemplates."""
         return sorted(item["metadata"]["name"] for item in self._items("workflowtemplates"))
 
-    def allows_warm_nodes(self) -> bool | None:
-        """Whether Argo's controller runs nodes without pods; None where it can't be seen."""
+    def controllers(self) -> list[Controller] | None:
+        """Argo's controllers that work for this namespace; None where other namespaces can't be seen."""
         from kubernetes.client.exceptions import ApiException
 
         try:
-            answer = self._objects.list_namespaced_custom_object("apps", "v1", _CONTROLLER, "deployments")
+            answer = self._objects.list_cluster_custom_object("apps", "v1", "deployments")
         except ApiException as error:
             if error.status in (403, 404):
                 return None
             with _faults("list deployments"):
                 raise
-        found = [item for item in answer["items"] if item["metadata"]["name"] == "workflow-controller"]
-        pods = [item["spec"]["template"]["spec"] for item in found]
-        return any(_ALLOWANCE in c.get("env", []) for pod in pods for c in pod["containers"]) if pods else None
+        found = (_controller(item, self.namespace) for item in answer["items"])
+        return [each for each in found if each is not None]
+
+    def nodes(self) -> str:
+        """What workflows run their steps in where they are not told: pod or warm, as the chart's value says."""
+        said = (each["metadata"].get("annotations", {}).get(_NODES) for each in self._items("workflowtemplates"))
+        return next(filter(None, said), "pod")
 
     def _items(self, plural: str) -> list[dict[str, Any]]:
         with _faults(f"list {plural}"):
@@ -251,6 +278,24 @@ def _failures(workflow: str, status: dict[str, Any]) -> Iterator[NodeFailure]:
                 message=last.get("message", ""),
                 log=logs[0] if logs else "",
             )
+
+
+def _controller(item: dict[str, Any], namespace: str) -> Controller | None:
+    """A deployment as Argo's controller for a namespace; None where it is something else, or works for others."""
+    own = str(item["metadata"]["namespace"])
+    for container in item["spec"]["template"]["spec"]["containers"]:
+        if image := _CONTROLLER.search(container.get("image", "")):
+            arguments = " ".join(container.get("args", []))
+            managed = re.search(r"--managed-namespace[ =](\S+)", arguments)
+            if "--namespaced" in arguments and namespace != (managed[1] if managed else own):
+                return None
+            return Controller(
+                namespace=own,
+                version=image["version"] or "",
+                is_up=bool(item.get("status", {}).get("availableReplicas")),
+                allows_warm_nodes=_ALLOWANCE in container.get("env", []),
+            )
+    return None
 
 
 def _cron(item: dict[str, Any]) -> CronState:
