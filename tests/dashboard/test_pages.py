@@ -475,5 +475,5 @@ def test_a_login_that_is_asked_for_and_not_set_up_lets_nobody_in(
 
 
 def test_a_statement_that_takes_too_long_is_given_up(gold_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "statement_timeout%3D" in warehouse._tuned(gold_url)
-    assert "default_transaction_read_only%3Don" in warehouse._tuned(gold_url)
+    assert "statement_timeout%3D" in warehouse.for_connectorx(gold_url)
+    assert "default_transaction_read_only%3Don" in warehouse.for_connectorx(gold_url)

@@ -131,7 +131,7 @@ def _frame(url: str, version: int | str, statement: str) -> pl.DataFrame:
         # In place of half a minute of ConnectorX's retries.
         socket.create_connection((parts.hostname or "", parts.port or 5432), timeout=_CONNECT_SECONDS).close()
         with _connections:
-            frame = connectorx.read_sql(_tuned(url), statement, return_type="polars")
+            frame = connectorx.read_sql(for_connectorx(url), statement, return_type="polars")
     except (OSError, RuntimeError) as error:
         text = str(error)
         _log.warning("query failed", extra={"reason": text, "version": version})
@@ -144,13 +144,24 @@ def _frame(url: str, version: int | str, statement: str) -> pl.DataFrame:
     return frame
 
 
-def _tuned(url: str) -> str:
-    """The address with limits on what one page may ask of the server."""
+def for_connectorx(url: str) -> str:
+    """The warehouse's address as ConnectorX takes it, with limits on what one page may ask of the server.
+
+    Of libpq's sslmode ConnectorX knows `require`, which with a CA verifies the certificate, and no host's name: the pulse
+    does that, on a connection of its own.
+
+    Raises:
+        SettingsWrong: The certificate shall be verified, and the address doesn't say by what.
+    """
     parts = urlsplit(url)
+    said = dict(parse_qsl(parts.query))
+    if said.get("sslmode", "").startswith("verify-"):
+        if "sslrootcert" not in said:
+            raise SettingsWrong("By its `sslmode`, `STOCKS_WAREHOUSE_URL` needs `sslrootcert`, a file.")
+        said["sslmode"] = "require"
     limits = {
         "connect_timeout": str(_CONNECT_SECONDS),
         "application_name": "stocks-dashboard",
         "options": _LIMITS,
     }
-    query = urlencode({**dict(parse_qsl(parts.query)), **limits}, quote_via=quote)
-    return urlunsplit(parts._replace(query=query))
+    return urlunsplit(parts._replace(query=urlencode({**said, **limits}, quote_via=quote)))

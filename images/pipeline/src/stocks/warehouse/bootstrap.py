@@ -20,7 +20,7 @@ def create_database(connection: Connection, database: str, passwords: Mapping[Ro
     """Makes the logins and the database where they are missing, and sets the passwords.
 
     Args:
-        connection: A superuser's, in autocommit mode.
+        connection: In autocommit mode; of a superuser, or of one who may make roles and databases, as a cloud has them.
         database: Its name; stocks_owner owns it.
         passwords: One for each role.
     """
@@ -39,6 +39,9 @@ def create_database(connection: Connection, database: str, passwords: Mapping[Ro
             connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(member_of), sql.Identifier(role)))
         member_of = role
     if not database_exists(connection, database):
+        # Only to a role that one may take on may one give a database; having made it is not enough.
+        if connection.info.parameter_status("is_superuser") != "on":
+            connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(Role.OWNER)))
         statement = sql.SQL("create database {} owner {} template template0 {}")
         connection.execute(statement.format(sql.Identifier(database), sql.Identifier(Role.OWNER), _TEXT))
 
@@ -47,7 +50,7 @@ def withhold_locks(connection: Connection) -> None:
     """Keeps advisory locks from the reader: by them runs wait for each other, and whoever reads could hold them up.
 
     Args:
-        connection: A superuser's, to the database.
+        connection: A superuser's, to the database; of another there is a warning in the server's log, and no more.
     """
     connection.execute(
         """

@@ -55,6 +55,8 @@ _WRONG_CONFIGURATION = (
     "no pg_hba.conf entry",
     "does not support SSL",
     "certificate verify failed",
+    "does not match host name",
+    "root certificate file",
 )
 _ALL_TAKEN = ("too many clients", "too many connections", "connection slots are reserved")
 
