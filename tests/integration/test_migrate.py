@@ -1,5 +1,6 @@
 """Migrations: what each role may do afterwards, and what happens when two processes, or two versions, meet."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -9,9 +10,9 @@ import pytest
 from psycopg import sql
 
 from stocks.embedded import EmbeddedPostgres
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.warehouse import Role, Warehouse
-from stocks.warehouse.migrate import check_version, migrate, migrations
+from stocks.warehouse.migrate import Migration, check_version, migrate, migrations
 
 RUN = "insert into ops.run (run_id, command) values (gen_random_uuid(), 'test')"
 COMPANY = "insert into silver.company (symbol, observed_at, bronze_key) values ('IBM', now(), 'k')"
@@ -93,6 +94,105 @@ def test_newer_warehouse_is_refused(warehouse: Warehouse) -> None:
     for bring in (migrate, check_version):
         with pytest.raises(ConfigError, match="migration 9999"):
             bring(warehouse)
+
+
+def later(version: int, statements: str, *, lives_with: int | None = None) -> Migration:
+    """A migration of a release to come."""
+    said = f"-- Code of {lives_with:04d} lives with this.\n" if lives_with else ""
+    return Migration(version=version, name="later", statements=said + statements)
+
+
+def test_code_of_the_release_before_goes_on_and_a_rollback_finds_what_it_needs(warehouse: Warehouse) -> None:
+    ours = migrations()
+    newest = ours[-1].version
+    expand = later(newest + 1, "alter table ops.run add column told text", lives_with=newest)
+    assert migrate(warehouse, [*ours, expand]) == [expand]
+    check_version(warehouse)  # a pod that was there before, or one of the old image that starts now
+    assert migrate(warehouse) == []  # the Job of the release that is rolled back to
+    with warehouse.connect(Role.WRITER) as connection:
+        connection.execute(RUN)
+    contract = later(newest + 2, "alter table ops.run drop column told", lives_with=newest + 1)
+    migrate(warehouse, [*ours, expand, contract])
+    check_version(warehouse, [*ours, expand])
+    for bring in (migrate, check_version):  # two releases back
+        with pytest.raises(ConfigError, match=f"migration {newest + 2:04d}, which this version .* can't live with"):
+            bring(warehouse)
+
+
+def test_new_pods_wait_for_the_job_that_migrates(warehouse: Warehouse) -> None:
+    ours = migrations()
+    coming = [*ours, later(ours[-1].version + 1, "create table ops.later (a int)")]
+    with pytest.raises(WarehouseUnavailable, match="lacks the migration"):
+        check_version(warehouse, coming)
+    job = threading.Timer(0.2, migrate, [warehouse, coming])
+    job.start()
+    check_version(warehouse, coming, wait=30)
+    job.join()
+
+
+def test_ledger_of_before_is_read(empty: Warehouse) -> None:
+    migrate(empty)
+    with empty.connect(Role.OWNER) as connection:
+        connection.execute("alter table migration.applied drop column lives_with")
+    check_version(empty)
+    ours = migrations()
+    expand = later(ours[-1].version + 1, "select 1", lives_with=ours[-1].version)
+    migrate(empty, [*ours, expand])
+    check_version(empty)
+
+
+RELEASED = 12
+"""The newest migration of the last release: what its code reads and writes must be there until the next but one."""
+_COLUMNS = """
+select format('%s.%s.%s', table_schema, table_name, column_name),
+       (udt_name, is_nullable = 'NO' and column_default is null and is_generated = 'NEVER' and is_identity = 'NO')::text
+from information_schema.columns where table_schema in ('silver', 'ops', 'gold', 'gold_next', 'snapshots', 'migration')
+"""
+_ROUTINES = """
+select format('function %s', oid::regprocedure), prorettype::regtype::text from pg_proc
+where pronamespace::regnamespace::text in ('silver', 'ops', 'gold')
+"""
+_CONSTRAINTS = """
+select format('constraint %s on %s', conname, conrelid::regclass), pg_get_constraintdef(oid) from pg_constraint
+where connamespace::regnamespace::text in ('silver', 'ops') and contype in ('c', 'f', 'p', 'u', 'x')
+"""
+_GRANTS = """
+select format('%s on %s.%s for %s', privilege_type, table_schema, table_name, grantee), is_grantable
+from information_schema.role_table_grants where table_schema in ('silver', 'ops') and grantee like 'stocks\\_%'
+"""
+
+
+def catalog(connection: psycopg.Connection, query: str) -> dict[str, str]:
+    return dict(connection.execute(query.encode()).fetchall())
+
+
+def test_what_the_last_release_uses_is_still_there(empty: Warehouse) -> None:
+    """Expand, then contract: a release adds, the one after it takes away what nobody uses any more."""
+    with empty.connect(Role.OWNER) as connection:
+        released = [each for each in migrations() if each.version <= RELEASED]
+        since = migrations()[len(released) :]
+        for each in since:
+            assert each.lives_with == RELEASED or "-- Contracts: " in each.statements, (
+                f"{each.version:04d}_{each.name}.sql needs a line `-- Code of {RELEASED:04d} lives with this.`"
+                " (docs/upgrade.md)"
+            )
+        found = {}
+        for batch in (released, since):
+            for each in batch:
+                connection.execute(each.statements.encode())
+            queries = {"columns": _COLUMNS, "routines": _ROUTINES, "constraints": _CONSTRAINTS, "grants": _GRANTS}
+            found[len(found)] = {name: catalog(connection, query) for name, query in queries.items()}
+    before, after = found[0], found[1]
+    gone = "\n".join(re.findall(r"^-- Contracts: (.*)$", "\n".join(each.statements for each in since), re.MULTILINE))
+    for kind in ("columns", "routines", "grants"):
+        changed = {name for name, what in before[kind].items() if after[kind].get(name) != what}
+        assert {name for name in changed if name not in gone} == set(), kind
+    tables = {name.rpartition(".")[0] for name in before["columns"]}
+    # What the old code doesn't write must not be asked of it.
+    asked = {name for name, what in after["columns"].items() if name not in before["columns"] and what.endswith(",t)")}
+    assert {name for name in asked if name.rpartition(".")[0] in tables} == set()
+    tighter = {name for name, what in after["constraints"].items() if before["constraints"].get(name) != what}
+    assert {name for name in tighter if name.rpartition(" on ")[2] in tables} == set()
 
 
 def test_failed_migration_leaves_nothing_behind(empty: Warehouse) -> None:

@@ -1,14 +1,20 @@
-"""Numbered SQL migrations, applied in order, each once and in one transaction."""
+"""Numbered SQL migrations, applied in order, each once and in one transaction.
+
+A migration says with which older code it can be lived with, so that pods of the release before go on while a new one is
+rolled out, and one can be rolled back: docs/upgrade.md.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+import re
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from stocks.errors import ConfigError
+from stocks.errors import ConfigError, WarehouseUnavailable
 from stocks.settings import Settings
 from stocks.warehouse.connection import Connection, Role, Warehouse
 
@@ -21,9 +27,16 @@ create table if not exists migration.applied (
     checksum   text        not null,
     applied_at timestamptz not null default now()
 );
+alter table migration.applied add column if not exists lives_with integer;
+comment on column migration.applied.lives_with is
+'Code that knows this migration can live with the one of the row; null: only code that knows that one.';
 grant usage on schema migration to stocks_reader;
 grant select on migration.applied to stocks_reader;
 """
+
+
+_LIVES_WITH = re.compile(r"^-- Code of (\d{4}) lives with this\.$", re.MULTILINE)
+_PAUSE = 0.5  # seconds between two looks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +52,12 @@ class Migration:
         """SHA-256 of the file: a migration that was applied must not change."""
         return hashlib.sha256(self.statements.encode()).hexdigest()
 
+    @property
+    def lives_with(self) -> int:
+        """The newest migration that code must know to work after this one: its own where the file doesn't say."""
+        said = _LIVES_WITH.search(self.statements)
+        return int(said[1]) if said else self.version
+
 
 def migrations() -> list[Migration]:
     """The migrations that this version of the code brings, in order."""
@@ -50,41 +69,59 @@ def migrations() -> list[Migration]:
     return sorted(found, key=lambda migration: migration.version)
 
 
-def migrate(warehouse: Warehouse) -> list[Migration]:
+def migrate(warehouse: Warehouse, known: Sequence[Migration] | None = None) -> list[Migration]:
     """Brings the warehouse to this code's version; gives the migrations that it applied.
 
+    Args:
+        warehouse: To migrate.
+        known: The migrations that there are; this code's where None.
+
     Raises:
-        ConfigError: A migration that was applied has changed, or the warehouse is newer than the code.
+        ConfigError: A migration that was applied has changed, or the warehouse is too new for the code.
     """
+    known = known or migrations()
     with warehouse.connect(Role.OWNER) as connection:
-        missing = _missing(connection)
+        missing = _missing(connection, known)
         if not missing:
             return []
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
             connection.execute(_LEDGER)
-            missing = _missing(connection)  # again, now that no other process is at it
+            missing = _missing(connection, known)  # again, now that no other process is at it
             for migration in missing:
                 connection.execute(migration.statements.encode())
                 connection.execute(
-                    "insert into migration.applied (version, name, checksum) values (%s, %s, %s)",
-                    [migration.version, migration.name, migration.checksum],
+                    "insert into migration.applied (version, name, checksum, lives_with) values (%s, %s, %s, %s)",
+                    [migration.version, migration.name, migration.checksum, migration.lives_with],
                 )
         return missing
 
 
-def check_version(warehouse: Warehouse) -> None:
-    """Makes sure that the warehouse has this code's version.
+def check_version(warehouse: Warehouse, known: Sequence[Migration] | None = None, *, wait: float = 0) -> None:
+    """Makes sure that this code can work with the warehouse.
+
+    Args:
+        warehouse: To look at.
+        known: The migrations that the code knows; this code's where None.
+        wait: Seconds in which a missing migration may still come: pods of a new release may be there before the Job
+            that migrates.
 
     Raises:
-        ConfigError: It has not; says what to do.
+        ConfigError: It was never migrated, or is too new for the code; says what to do.
+        WarehouseUnavailable: It is older than the code, which passes when it is migrated.
     """
+    known = known or migrations()
+    until = time.monotonic() + wait
     with warehouse.connect(Role.READER) as connection:
-        if missing := _missing(connection):
-            raise ConfigError(
-                f"The warehouse {warehouse} lacks the migration {missing[0].version:04d}_{missing[0].name}.",
-                hint="Run `stocks migrate` with the owner's URL.",
-            )
+        while missing := _missing(connection, known):
+            if time.monotonic() >= until:
+                first = missing[0]
+                kind = ConfigError if first is known[0] else WarehouseUnavailable
+                raise kind(
+                    f"The warehouse {warehouse} lacks the migration {first.version:04d}_{first.name}.",
+                    hint="Run `stocks migrate` with the owner's URL.",
+                )
+            time.sleep(_PAUSE)
 
 
 @contextlib.contextmanager
@@ -92,31 +129,35 @@ def open_migrated(settings: Settings) -> Iterator[Warehouse]:
     """The warehouse that STOCKS_WAREHOUSE_URL names.
 
     Raises:
-        ConfigError: None is set, or it lacks a migration of this code's.
-        WarehouseUnavailable: It can't be reached.
+        ConfigError: None is set, it was never migrated, or it is too new for this code.
+        WarehouseUnavailable: It can't be reached, or lacks a migration of this code's.
     """
     if settings.stocks_warehouse_url is None:
         raise ConfigError("There is no warehouse.", hint="Set STOCKS_WAREHOUSE_URL.")
     warehouse = Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
-    check_version(warehouse)
+    check_version(warehouse, wait=settings.stocks_connect_wait)
     yield warehouse
 
 
-def _missing(connection: Connection) -> list[Migration]:
-    known = migrations()
+def _missing(connection: Connection, known: Sequence[Migration]) -> list[Migration]:
     row = connection.execute("select to_regclass('migration.applied') is not null").fetchone()
     if not row or not row[0]:
-        return known
-    applied: dict[int, str] = dict(connection.execute("select version, checksum from migration.applied").fetchall())
-    if newer := sorted(set(applied) - {migration.version for migration in known}):
+        return list(known)
+    # The ledger of a warehouse of before has no column lives_with.
+    applied = connection.execute(
+        "select version, checksum, coalesce((to_jsonb(a) ->> 'lives_with')::int, version) from migration.applied as a"
+    ).fetchall()
+    newest = known[-1].version
+    if too_new := [version for version, _, lives_with in applied if version > newest and lives_with > newest]:
         raise ConfigError(
-            f"The warehouse has migration {newer[-1]:04d}, which this version of the code does not know.",
+            f"The warehouse has migration {max(too_new):04d}, which this version of the code can't live with.",
             hint="Run the newer version.",
         )
+    checksums: dict[int, str] = {version: checksum for version, checksum, _ in applied}
     for migration in known:
-        if applied.get(migration.version, migration.checksum) != migration.checksum:
+        if checksums.get(migration.version, migration.checksum) != migration.checksum:
             raise ConfigError(
                 f"The migration {migration.version:04d}_{migration.name} was applied, and changed since.",
                 hint="Put its file back, and say what is new in a migration of its own.",
             )
-    return [migration for migration in known if migration.version not in applied]
+    return [migration for migration in known if migration.version not in checksums]
