@@ -147,8 +147,8 @@ def _frame(url: str, version: int | str, statement: str) -> pl.DataFrame:
 def for_connectorx(url: str) -> str:
     """The warehouse's address as ConnectorX takes it, with limits on what one page may ask of the server.
 
-    Of libpq's sslmode ConnectorX knows `require`, which with a CA verifies the certificate, and no host's name: the pulse
-    does that, on a connection of its own.
+    Of libpq's sslmode ConnectorX knows `require`, which with a CA verifies the certificate, not the host's name: the
+    pulse does that, on a connection of its own.
 
     Raises:
         SettingsWrong: The certificate shall be verified, and the address doesn't say by what.
