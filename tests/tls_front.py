@@ -16,13 +16,14 @@ _REFUSAL = b"SFATAL\0VFATAL\0C28000\0Mno pg_hba.conf entry for this host, no enc
 
 
 @contextlib.contextmanager
-def tls_front(server: int, certificate: Path, key: Path) -> Iterator[int]:
+def tls_front(server: int, certificate: Path, key: Path, *, keeps_options: bool = True) -> Iterator[int]:
     """A port on loopback that takes connections with TLS alone, and hands them to a server's port.
 
     Args:
         server: The port behind it.
         certificate: That it shows.
         key: Of the certificate.
+        keeps_options: Whether the server hears of the options that a client asks for; PgBouncer, told to, drops them.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
@@ -40,6 +41,8 @@ def tls_front(server: int, certificate: Path, key: Path) -> Iterator[int]:
                     context.wrap_socket(self.request, server_side=True) as client,
                     socket.create_connection(("127.0.0.1", server)) as behind,
                 ):
+                    if not keeps_options:
+                        behind.sendall(_without_options(client))
                     back = threading.Thread(target=_pump, args=(behind, client))
                     back.start()
                     _pump(client, behind)
@@ -56,10 +59,22 @@ def tls_front(server: int, certificate: Path, key: Path) -> Iterator[int]:
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:
-    found = connection.recv(count, socket.MSG_WAITALL)
-    if len(found) < count:
-        raise ConnectionError
+    found = b""
+    while len(found) < count:
+        if not (more := connection.recv(count - len(found))):
+            raise ConnectionError
+        found += more
     return found
+
+
+def _without_options(client: socket.socket) -> bytes:
+    """The client's first message, without what it asks of the server's process."""
+    (length,) = struct.unpack("!i", _exactly(client, 4))
+    body = _exactly(client, length - 4)
+    words = body[4:].split(b"\0")
+    pairs = [pair for pair in zip(words[::2], words[1::2], strict=False) if pair[0] not in {b"", b"options"}]
+    kept = body[:4] + b"".join(name + b"\0" + value + b"\0" for name, value in pairs) + b"\0"
+    return struct.pack("!i", len(kept) + 4) + kept
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,6 +29,8 @@ from stocks_dashboard.warehouse import for_connectorx
 class Cloud:
     """The server."""
 
+    server: int
+    """Port of the server behind."""
     port: int
     passwords: dict[str, str]
     ca: Path
@@ -55,6 +57,7 @@ def cloud(migrated_state: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
                 connection.execute(f"drop role {role}")
             connection.execute(f"create role master login createrole createdb password '{passwords['master']}'")
         made = Cloud(
+            server=server.port,
             port=port,
             passwords=passwords,
             ca=authority.write(folder / "ca.crt"),
@@ -114,6 +117,18 @@ def test_a_certificate_for_another_host_is_refused(cloud: Cloud, tmp_path: Path)
         connect("psycopg", cloud.url(Role.READER, host="localhost"), tmp_path)
     for way in ("psycopg", "connectorx"):
         connect(way, cloud.url(Role.READER, host="localhost", sslmode="verify-ca"), tmp_path)
+
+
+def test_a_pooler_that_drops_role_and_limits_is_refused(cloud: Cloud, tmp_path: Path) -> None:
+    """PgBouncer with ignore_startup_parameters=options: a reader would be what its login is, and wait for ever."""
+    server = cloud.server
+    with tls_front(
+        server, cloud.ca.with_name("server.crt"), cloud.ca.with_name("server.key"), keeps_options=False
+    ) as port:
+        pooled = replace(cloud, port=port).url(Role.OWNER)
+        with pytest.raises(ConfigError, match="drops a connection's options"):
+            connect("psycopg", pooled, tmp_path)
+        connect("connectorx", pooled, tmp_path)  # the dashboard can live with it
 
 
 def test_connectorx_is_never_told_to_trust_anybody() -> None:

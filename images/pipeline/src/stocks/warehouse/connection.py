@@ -57,6 +57,7 @@ _WRONG_CONFIGURATION = (
     "certificate verify failed",
     "does not match host name",
     "root certificate file",
+    "unsupported startup parameter",
 )
 _ALL_TAKEN = ("too many clients", "too many connections", "connection slots are reserved")
 
@@ -137,11 +138,25 @@ class Warehouse:
         with connection_faults(str(self)):
             connection = connect_within(self._connect_wait, self.url, options)
             with contextlib.closing(connection):
+                _check_options(connection, str(self))
                 try:
                     yield connection
                 except errors.LockNotAvailable as error:
                     connection.rollback()
                     raise locked_out(connection) from error
+
+
+def _check_options(connection: Connection, warehouse: str) -> None:
+    """Makes sure that the server has heard of the role and the limits: a pooler may drop them, and say nothing.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    if connection.execute("select current_setting('lock_timeout')").fetchone() == ("0",):
+        raise ConfigError(
+            f"What answers for the warehouse {warehouse} drops a connection's options: its role and its limits.",
+            hint="Name PostgreSQL itself in STOCKS_WAREHOUSE_URL, not a pooler before it.",
+        )
 
 
 def limits() -> str:
