@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from tests.dashboard.gate import gated
 from tests.dashboard.serving import CHROMIUM, OPTIONS, serving
 
@@ -197,6 +198,24 @@ def test_clicks_change_the_chart_and_the_address(tab, served, faults: list[str])
     assert faults == []
 
 
+def test_a_control_draws_its_part_alone(tab, served, faults: list[str]) -> None:
+    messages = []
+    tab.on("websocket", lambda socket: socket.on("framereceived", messages.append))
+    tab.goto(f"{served[0]}/market")
+    settle(tab)
+    await_charts(tab, 4)
+    messages.clear()
+    tab.get_by_test_id("stSelectbox").filter(has_text="Measure").get_by_role("combobox").click()
+    tab.get_by_role("option", name="Symbols").click()
+    tab.wait_for_url(re.compile("measure=symbols"))
+    settle(tab)
+    got = [ForwardMsg.FromString(each) for each in messages]
+    assert {len(each.new_session.fragment_ids_this_run) for each in got if each.HasField("new_session")} == {1}
+    charts_sent = [each for each in got if each.delta.new_element.HasField("arrow_vega_lite_chart")]
+    assert len(charts_sent) == 2  # sectors and volumes, neither horizons nor correlation
+    assert faults == []
+
+
 def told(tab) -> list[str]:
     """What each pane of the page's chart over sessions tells of one session."""
     return tab.locator(".legend").all_inner_texts()
@@ -274,7 +293,30 @@ def test_months_are_equally_wide_and_volumes_have_three_digits(tab, served, gold
             " and price_date between '2013-01-01' and '2013-01-31'"
         )
     assert volumes["2013-01-31"] == f"{january:.3g}M"
+
+    # The axis follows: of thirteen years or of some months, candles fill their pane.
+    assert reach(tab) > 0.5
+    tab.locator(".host").focus()
+    for key in ("End", *["+"] * 8):
+        tab.keyboard.press(key)
+    tab.wait_for_url(re.compile("from=201[23]-"))
+    settle(tab)
+    assert reach(tab) > 0.5
     assert faults == []
+
+
+def reach(tab) -> float:
+    """How much of the height of its pane the candles take."""
+    return tab.locator(".box td:nth-child(2) canvas").first.evaluate(
+        """canvas => {
+            const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+            const isCandle = at => data[at + 3] > 250 && [[0, 114, 178], [213, 94, 0]].some(
+                colour => colour.every((part, place) => Math.abs(data[at + place] - part) < 3));
+            const rows = [];
+            for (let at = 0; at < data.length; at += 4) if (isCandle(at)) rows.push(Math.floor(at / 4 / canvas.width));
+            return (rows.at(-1) - rows[0]) / canvas.height;
+        }"""
+    )
 
 
 def test_compared_lines_come_forward_and_count_in_percent(tab, served, faults: list[str]) -> None:

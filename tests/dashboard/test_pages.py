@@ -357,6 +357,11 @@ def test_the_badge_is_of_the_gold_that_is_shown_on_every_server(open_page: OpenP
     assert badges(app.run()) == before
     st.cache_data.clear()  # another server has nothing from before
     assert badges(app.run()) == before
+    app.session_state["badge_broken_rules"] = True
+    app.run()
+    assert "assert_large_moves_have_an_action" in texts(app)
+    assert "a_rule" not in texts(app)  # what opens is of the same gold
+    assert "`a_rule` stops the build" in texts(open_page(gold_copy.reader, "health"))
 
 
 def test_a_held_series_shows_without_a_new_build(open_page: OpenPage, gold_copy: Copy) -> None:

@@ -22,6 +22,8 @@ from stocks_dashboard.warehouse import pulse
 # A Material icon would be fetched from the internet.
 _ICON = Path(__file__).with_name("icon.svg")
 
+# Streamlit leaves a band as high as the menu between it and the page.
+_STYLE = "<style>[data-testid=stMainBlockContainer] { padding-top: 4.5rem; }</style>"
 # White, which Streamlit writes chosen symbols in, can't be read on a colour that is itself read on a dark ground.
 _DARK = "<style>.stMultiSelect [data-tag-index], .stMultiSelect [data-tag-index] * { color: #101318; }</style>"
 
@@ -29,8 +31,7 @@ _DARK = "<style>.stMultiSelect [data-tag-index], .stMultiSelect [data-tag-index]
 def main() -> None:
     """Draws the page that the URL names."""
     st.set_page_config(page_title="Stocks", page_icon=str(_ICON), layout="wide")
-    if st.context.theme.type == "dark":
-        st.html(_DARK)
+    st.html(_STYLE + _DARK * (st.context.theme.type == "dark"))
     is_known = False
     with faults_told(st.title):
         is_known = is_let_in()

@@ -136,6 +136,8 @@ COLUMNS: dict[str, Column] = {
         label="Traded value", unit=Unit.PRICE, form="compact", told_by="mart_stock_summary.traded_value"
     ),
     "traded_value_currency": Column(label="in", told_by="mart_stock_summary.traded_value_currency"),
+    "volume_from": Column(label="From", unit=Unit.SHARES),
+    "volume_to": Column(label="To", unit=Unit.SHARES),
     # Returns
     "simple_return": _change("Return", "fact_adjusted_prices.simple_return"),
     "day_return": _change("Day", "mart_stock_summary.day_return"),
@@ -161,6 +163,8 @@ COLUMNS: dict[str, Column] = {
     "return_zscore": Column(
         label="z", unit=Unit.DEVIATIONS, decimals=1, is_signed=True, told_by="fact_adjusted_prices.return_zscore"
     ),
+    "return_from": Column(label="From", unit=Unit.PERCENT, decimals=1, is_signed=True),
+    "return_to": Column(label="To", unit=Unit.PERCENT, decimals=1, is_signed=True),
     # Risk
     "volatility_52w": Column(
         label="Volatility", unit=Unit.PERCENT_A_YEAR, decimals=1, told_by="fact_adjusted_prices.volatility_52w"

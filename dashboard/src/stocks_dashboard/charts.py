@@ -36,14 +36,14 @@ def histogram(bins: pl.DataFrame, *, bar: str, colours: Palette) -> Spec:
         height=_LOW,
         mark={"type": "bar", "binSpacing": 1},
         encoding={
-            "x": _quantity("bin_start", f"Return of a {bar} (%)", bin="binned", axis={"tickCount": 9}),
-            "x2": {"field": "bin_end"},
+            "x": _quantity("return_from", f"Return of a {bar} (%)", bin="binned", axis={"tickCount": 9}),
+            "x2": {"field": "return_to"},
             "y": _quantity("bars", number, axis={"tickCount": 5, "tickMinStep": 1}),
             # Half a bin is more than what a bound's rounding can take away from 0.
-            "color": _by_sign("datum.bin_start + datum.bin_end > 0", colours),
+            "color": _by_sign("datum.return_from + datum.return_to > 0", colours),
             "tooltip": [
-                _quantity("bin_start", "From (%)", format=".1f"),
-                _quantity("bin_end", "To (%)", format=".1f"),
+                _quantity("return_from", "From (%)", format=".1f"),
+                _quantity("return_to", "To (%)", format=".1f"),
                 _quantity("bars", number, format=","),
             ],
         },
@@ -86,18 +86,18 @@ def volumes(bins: pl.DataFrame, *, colours: Palette) -> Spec:
     """
     axis = {"format": "~s", "grid": False, "labelOverlap": True, "labelExpr": _BILLIONS}
     log = {"type": "log", "nice": False, "padding": 6}
-    counted = _quantity("symbols", "Symbols", aggregate="sum")
+    counted = _quantity("symbols", "Symbols")
     return _chart(
         {"bins": bins},
         height=300,
-        mark={"type": "bar", "color": colours.accent, "binSpacing": 1},
+        mark={"type": "bar", "orient": "vertical", "color": colours.accent, "binSpacing": 1},
         encoding={
-            "x": _quantity("bin_start", "Volume of the latest bar (shares, log scale)", scale=log, axis=axis),
-            "x2": {"field": "bin_end"},
+            "x": _quantity("volume_from", "Volume of the latest bar (shares, log scale)", scale=log, axis=axis),
+            "x2": {"field": "volume_to"},
             "y": {**counted, "axis": {"tickMinStep": 1, "tickCount": 5}},
             "tooltip": [
-                _quantity("bin_start", "From (shares)", format=",.0f"),
-                _quantity("bin_end", "To (shares)", format=",.0f"),
+                _quantity("volume_from", "From (shares)", format=",.0f"),
+                _quantity("volume_to", "To (shares)", format=",.0f"),
                 counted,
             ],
         },

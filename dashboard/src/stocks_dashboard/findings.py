@@ -16,34 +16,45 @@ HELD = ("symbol", "interval", "source", "held_since", "observed_at", "rule", "re
 _WORDS = {"error": "stops the build", "warn": "warns"}
 
 
+def newest_findings() -> pl.DataFrame:
+    """What every rule found in the newest build, whether it was published or not."""
+    return log_rows(queries.FINDINGS).filter(pl.col("build_id") == pl.max("build_id")).drop("build_id")
+
+
+def shown_findings() -> pl.DataFrame:
+    """What every rule found in the gold that is shown."""
+    return log_rows(queries.FINDINGS).filter("is_published")
+
+
 @part
 def all_rules() -> None:
     """Every rule of the newest build, or those that found rows, with their rows."""
-    findings = log_rows(queries.FINDINGS)
+    findings = newest_findings()
     if findings.is_empty():
         st.info("No rule has been checked yet. `make run` checks them all.", icon=":material/rule:")
         return
     with st.container(height=40, border=False):  # what stands there first is higher than the switch
         only = state.switch("Only rules that found rows", name="failing", default=True)
-    shown = findings.filter(pl.col("failures") > 0) if only else findings
-    if shown.is_empty():
+    listed = findings.filter(pl.col("failures") > 0) if only else findings
+    if listed.is_empty():
         st.success(f"All {findings.height} rules hold.", icon=":material/verified:")
         return
     table(
-        shown.drop("examples").with_columns(pl.col("severity").replace(_WORDS)),
+        listed.drop("examples").with_columns(pl.col("severity").replace(_WORDS)),
         ("rule", "model", "severity", "status", "failures", "checked_at"),
         export="data_quality",
     )
-    broken_rules()
+    _broken(findings)
 
 
 def broken_rules() -> None:
-    """The rules of the newest build that found rows, each with the first of them."""
+    """The rules that found rows in the gold that is shown, each with the first of them."""
+    _broken(shown_findings())
+
+
+def _broken(findings: pl.DataFrame) -> None:
     for rule, severity, failures, examples in (
-        log_rows(queries.FINDINGS)
-        .filter(pl.col("failures") > 0)
-        .select("rule", "severity", "failures", "examples")
-        .iter_rows()
+        findings.filter(pl.col("failures") > 0).select("rule", "severity", "failures", "examples").iter_rows()
     ):
         found = rows_of(examples)
         count = f"the first {found.height} of {failures:,}" if failures > found.height else f"{failures:,}"

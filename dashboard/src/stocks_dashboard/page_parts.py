@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from stocks_dashboard import queries, state
 from stocks_dashboard.charts import Spec
 from stocks_dashboard.errors import DashboardError, GoldMissing
-from stocks_dashboard.findings import broken_rules, held_series
+from stocks_dashboard.findings import broken_rules, held_series, shown_findings
 from stocks_dashboard.horizon import Horizon, first_day
 from stocks_dashboard.page import part
 from stocks_dashboard.symbols import symbols
@@ -73,7 +73,8 @@ def head(title: str, about: str, *, needs_bars: bool = True, beside: Callable[[]
 @part
 def _badges(now: dict[str, Any]) -> None:
     """How fresh and how sound the data are; what is wrong opens to its rows."""
-    quality = log_rows(queries.QUALITY).row(0, named=True)
+    rules = shown_findings()
+    found = rules.filter(pl.col("failures") > 0)["severity"].to_list()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         if now["stale"]:
             st.badge(f"{now['stale']} of {now['symbols']} symbols late", icon=":material/schedule:", color="orange")
@@ -81,13 +82,12 @@ def _badges(now: dict[str, Any]) -> None:
             st.badge(f"Latest session: {now['last_date']}", icon=":material/check_circle:", color="blue")
         if now["held"]:
             _opening(f"{now['held']} series held", ":material/front_hand:", "orange", held_series)
-        of_rules = f"of {quality['rules']} rules"
-        if quality["broken"]:
-            _opening(f"{quality['broken']} {of_rules} broken", ":material/error:", "red", broken_rules)
-        elif quality["warnings"]:
-            _opening(f"{quality['warnings']} {of_rules} warn", ":material/warning:", "orange", broken_rules)
+        if broken := found.count("error"):
+            _opening(f"{broken} of {rules.height} rules broken", ":material/error:", "red", broken_rules)
+        elif found:
+            _opening(f"{len(found)} of {rules.height} rules warn", ":material/warning:", "orange", broken_rules)
         else:
-            st.badge(f"{quality['rules']} rules hold", icon=":material/verified:", color="blue")
+            st.badge(f"{rules.height} rules hold", icon=":material/verified:", color="blue")
         st.badge(f"Source: {now['sources']}", icon=":material/database:", color="gray")
 
 
@@ -132,17 +132,15 @@ def choose_range(spans: pl.DataFrame) -> tuple[date, date]:
         spans: first_date and last_date of the symbols: horizons count back from their last bar, not from today.
     """
     first, last = spans.select(pl.min("first_date"), pl.max("last_date")).row(0)
-    horizon = Horizon(
-        state.select(
-            "Horizon",
-            [str(each) for each in Horizon],
-            name="horizon",
-            default=str(Horizon.YEAR),
-            widget=st.pills,
-            required=True,
-            label_visibility="collapsed",
-            wrap=True,
-        )
+    horizon = state.select(
+        "Horizon",
+        list(Horizon),
+        name="horizon",
+        default=Horizon.YEAR,
+        widget=st.pills,
+        required=True,
+        label_visibility="collapsed",
+        wrap=True,
     )
     if horizon is Horizon.CUSTOM:
         return _choose_days(first, last)
@@ -187,16 +185,14 @@ def _day(texts: list[str] | None) -> date | None:
 
 def choose_scale() -> Scale:
     """How values are placed on their axis."""
-    return Scale(
-        state.select(
-            "Scale",
-            [str(each) for each in Scale],
-            name="scale",
-            form=lambda each: _SCALES[Scale(each)],
-            widget=st.segmented_control,
-            required=True,
-            help="On a log scale equal distances are equal percentages; % counts from the first day in view",
-        )
+    return state.select(
+        "Scale",
+        list(Scale),
+        name="scale",
+        form=_SCALES.__getitem__,
+        widget=st.segmented_control,
+        required=True,
+        help="On a log scale equal distances are equal percentages; % counts from the first day in view",
     )
 
 

@@ -59,14 +59,16 @@ select
 from gold.mart_stock_summary
 """
 
-QUALITY = """
-select
-    count(*) as rules,
-    count(*) filter (where failures > 0 and severity = 'error') as broken,
-    count(*) filter (where failures > 0 and severity = 'warn') as warnings
+# Of the build that is shown, and of the newest: one that failed afterwards has results too.
+FINDINGS = """
+select build_id, rule, model, severity, status, failures, checked_at, message, is_published, examples::text as examples
 from gold.data_quality
--- Of what is shown: a build that failed afterwards has results too.
-where build_id = (select max(build_id) from gold.data_quality where is_published)
+where build_id in (
+    select max(build_id) from gold.data_quality
+    union all
+    select max(build_id) from gold.data_quality where is_published
+)
+order by failures > 0 desc, severity, failures desc, rule
 """
 
 _LATEST = """
@@ -394,8 +396,8 @@ bins as (
 )
 
 select
-    floor(returns.change / bins.width) * bins.width as bin_start,
-    (floor(returns.change / bins.width) + 1) * bins.width as bin_end,
+    floor(returns.change / bins.width) * bins.width as return_from,
+    (floor(returns.change / bins.width) + 1) * bins.width as return_to,
     count(*) as bars
 from returns
 cross join bins
@@ -509,14 +511,13 @@ order by sector, place
 # Volumes differ by powers of ten: four bins each.
 VOLUMES = """
 select
-    10 ^ (floor(4 * log(volume::double precision)) / 4) as bin_start,
-    10 ^ ((floor(4 * log(volume::double precision)) + 1) / 4) as bin_end,
-    sector,
+    10 ^ (floor(4 * log(volume::double precision)) / 4) as volume_from,
+    10 ^ ((floor(4 * log(volume::double precision)) + 1) / 4) as volume_to,
     count(*) as symbols
 from gold.mart_stock_summary
 where volume > 0
-group by 1, 2, 3
-order by 1, 3
+group by 1, 2
+order by 1
 """
 
 _CORRELATED = f"""
@@ -574,13 +575,6 @@ select build_id, published_at, message
 from gold.gold_builds
 order by build_id desc
 limit {TABLE_ROWS}
-"""
-
-FINDINGS = """
-select rule, model, severity, status, failures, checked_at, message, is_published, examples::text as examples
-from gold.data_quality
-where build_id = (select max(build_id) from gold.data_quality)
-order by failures > 0 desc, severity, failures desc, rule
 """
 
 REJECTED = f"""

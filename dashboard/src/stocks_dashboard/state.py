@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-T = TypeVar("T", str, int)
+T = TypeVar("T", bound=str | int)
 
 _CHOICES, _SEEN = "_choices", "_addresses"
 _NOTHING = [""]
@@ -81,7 +81,7 @@ def select(
 
     Args:
         label: Of the widget.
-        options: Each a text or a number, which the address holds.
+        options: Each a text, a member of an enum of texts, or a number: the address holds what it is as a text.
         name: Of the choice.
         default: Chosen where nothing is asked for, or what there is no option for; the first without it.
         form: How an option is displayed.

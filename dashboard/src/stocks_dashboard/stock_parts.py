@@ -13,7 +13,7 @@ from stocks_dashboard.page import part
 from stocks_dashboard.page_parts import show
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_benchmark, symbols
-from stocks_dashboard.tables import details, table
+from stocks_dashboard.tables import folded, table
 from stocks_dashboard.warehouse import rows
 
 
@@ -37,18 +37,12 @@ def returns_by_time(symbol: str) -> None:
         months = rows(queries.MONTHS, symbol=Symbol(symbol))
         alt = f"Return of {symbol} in each month, a row a year."
         show(heatmaps.months(months, colours=palette()), key="months", alt=alt)
-        _months(symbol, months)
-
-
-@part
-def _months(symbol: str, months: pl.DataFrame) -> None:
-    if place := details("Months in numbers", key="months_table", icon=":material/table:"):
-        with place:
-            table(
-                months.reverse(),
-                ("year", "month", "monthly_return", "year_to_date_return"),
-                export=f"{symbol}_months",
-            )
+        columns = ("year", "month", "monthly_return", "year_to_date_return")
+        folded(
+            "Months in numbers",
+            lambda: table(months.reverse(), columns, export=f"{symbol}_months"),
+            key="months_table",
+        )
 
 
 @part
@@ -78,13 +72,10 @@ def _without_symbol(shown: dict[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in shown.items() if name != "symbol"}
 
 
-@part
 def actions(symbol: str, shown: dict[str, Value]) -> None:
     """Dividends and splits of the range."""
-    place = details("Dividends and splits", key="actions", icon=":material/payments:")
-    if place is None:
-        return
-    with place:
+
+    def draw() -> None:
         found = rows(queries.CORPORATE_ACTIONS, **shown)
         if found.is_empty():
             st.caption("There is neither a dividend nor a split in this range.")
@@ -103,41 +94,44 @@ def actions(symbol: str, shown: dict[str, Value]) -> None:
             export=f"{symbol}_actions",
         )
 
+    folded("Dividends and splits", draw, key="actions", icon=":material/payments:")
 
-@part
+
+def spread(symbol: str, bar: str, bins: pl.DataFrame) -> None:
+    """How many bars had which return."""
+    columns = ("return_from", "return_to", "bars")
+    folded(f"Returns of {bar}s in numbers", lambda: table(bins, columns, export=f"{symbol}_returns"), key="returns")
+
+
 def falls(symbol: str, found: pl.DataFrame) -> None:
     """The deepest falls of the range."""
-    if not found.is_empty() and (place := details("Deepest falls", key="falls", icon=":material/trending_down:")):
-        with place:
-            table(
-                found,
-                ("depth", "peak_date", "trough_date", "days_down", "recovery_date"),
-                export=f"{symbol}_falls",
-            )
-
-
-@part
-def unusual(symbol: str, bar: str, found: pl.DataFrame) -> None:
-    """Bars whose return is out of line."""
-    st.caption(f"**{found.height:,}** unusual {bar}s are marked.")
-    place = None if found.is_empty() else details(f"Unusual {bar}s", key="unusual", icon=":material/priority_high:")
-    if place is None:
-        return
-    with place:
-        table(
-            found.rename({"change": "simple_return"}),
-            ("price_date", "simple_return", "return_zscore", "volume", "split_coefficient", "dividend_amount"),
-            export=f"{symbol}_unusual",
+    columns = ("depth", "peak_date", "trough_date", "days_down", "recovery_date")
+    if not found.is_empty():
+        folded(
+            "Deepest falls",
+            lambda: table(found, columns, export=f"{symbol}_falls"),
+            key="falls",
+            icon=":material/trending_down:",
         )
 
 
-@part
+def unusual(symbol: str, bar: str, found: pl.DataFrame) -> None:
+    """Bars whose return is out of line."""
+    st.caption(f"**{found.height:,}** unusual {bar}s are marked.")
+    columns = ("price_date", "simple_return", "return_zscore", "volume", "split_coefficient", "dividend_amount")
+    if not found.is_empty():
+        folded(
+            f"Unusual {bar}s",
+            lambda: table(found.rename({"change": "simple_return"}), columns, export=f"{symbol}_unusual"),
+            key="unusual",
+            icon=":material/priority_high:",
+        )
+
+
 def bars(symbol: str, shown: dict[str, Value]) -> None:
     """All bars of the range."""
-    place = details("Table", key="table", icon=":material/table:")
-    if place is None:
-        return
-    with place:
+
+    def draw() -> None:
         found = rows(queries.BARS, **shown, limit=queries.TABLE_ROWS)
         st.caption(f"The latest {found.height:,} bars of the range; the CSV holds all of it.")
         table(
@@ -161,3 +155,5 @@ def bars(symbol: str, shown: dict[str, Value]) -> None:
             export=f"{symbol}_bars",
             more=lambda: rows(queries.BARS, **shown, limit=queries.EXPORT_ROWS),
         )
+
+    folded("Table", draw, key="table")

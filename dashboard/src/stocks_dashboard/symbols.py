@@ -35,17 +35,7 @@ def choose_symbol() -> str | None:
     if shown is not None:
         state.amend("symbol", [shown])  # it stands in every link: another warehouse has another first symbol
     state.seed("symbol", shown)
-    st.selectbox(
-        "Symbol",
-        list(names),
-        index=None,
-        key="symbol",
-        format_func=names.__getitem__,
-        placeholder="Type a symbol or a company",
-        label_visibility="collapsed",
-        width=320,
-        on_change=_took_symbol,
-    )
+    _type_symbol(names, key="symbol", width=320, on_change=_took_symbol)
     _tell("symbol", unknown, names)
     return shown
 
@@ -89,17 +79,22 @@ def open_symbol() -> None:
     """Asks for a symbol, wherever the visitor is, and shows its page."""
     with faults_told(st.header):
         names = labels()
-        chosen = st.selectbox(
-            "Symbol",
-            list(names),
-            index=None,
-            key="open_symbol",
-            format_func=names.__getitem__,
-            placeholder="Type a symbol or a company",
-            label_visibility="collapsed",
-        )
-        if chosen:
+        if chosen := _type_symbol(names, key="open_symbol"):
             go_to("stock", symbol=[chosen])
+
+
+def _type_symbol(names: dict[str, str], *, key: str, **more: Any) -> str | None:
+    """Where one symbol is typed, or part of its company's name; `more` goes to the widget."""
+    return st.selectbox(
+        "Symbol",
+        list(names),
+        index=None,
+        key=key,
+        format_func=names.__getitem__,
+        placeholder="Type a symbol or a company",
+        label_visibility="collapsed",
+        **more,
+    )
 
 
 def suggestions(text: str, names: dict[str, str]) -> list[str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from stocks_dashboard import catalogue
+from stocks_dashboard.page import part
 
 
 def table(
@@ -52,7 +51,17 @@ def download(read: Callable[[], pl.DataFrame], name: str) -> None:
     )
 
 
-def details(label: str, *, key: str, icon: str) -> AbstractContextManager[Any] | None:
-    """A part that is drawn only while it is open; None while it is shut."""
-    part = st.expander(label, key=key, icon=icon, on_change="rerun")
-    return part if part.open else None
+@part
+def folded(label: str, draw: Callable[[], None], *, key: str, icon: str = ":material/table:") -> None:
+    """A part that is drawn, and read, only while it is open.
+
+    Args:
+        label: Of what it holds.
+        draw: Draws it.
+        key: Of the element.
+        icon: Before the label.
+    """
+    box = st.expander(label, key=key, icon=icon, on_change="rerun")
+    if box.open:
+        with box:
+            draw()

@@ -2,7 +2,7 @@
 // What is drawn comes from time_chart/__init__.py, which says what each field means; here it gets its place.
 
 import {
-    BaselineSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, PriceScaleMode, createChart,
+    BaselineSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, PriceScaleMode, TickMarkType, createChart,
     createSeriesMarkers,
 } from "./lightweight-charts-5.2.1.js";
 
@@ -12,6 +12,7 @@ const DASHES = { solid: LineStyle.Solid, dashed: LineStyle.Dashed, dotted: LineS
 const SECONDS = 86400; // of a day: the library counts seconds
 const FEWEST = 5; // sessions in view, however far one zooms
 const SETTLED = 400; // milliseconds without a move, after which the days in view are told
+const LEGEND = 22; // pixels of a pane, in which nothing is drawn but what is told
 const PALE = "48"; // of 255: what steps back behind the line that is pointed at
 
 const figures = (options) => {
@@ -31,6 +32,8 @@ const TICKS = {
     percent: (values) => values.map((value) => `${figures({ maximumFractionDigits: digits(values) })(value)} %`),
     shares: (values) => values.map(FORMATS.shares),
 };
+
+const dayOfMonth = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
 
 const drawn = new WeakMap();
 
@@ -126,15 +129,16 @@ class TimeChart {
             // The wheel alone scrolls the page, and so does a finger that moves up or down.
             handleScale: { axisDoubleClickReset: { price: true, time: false }, mouseWheel: false },
             handleScroll: { mouseWheel: false, vertTouchDrag: false },
-            localization: { timeFormatter: isoDay },
-            rightPriceScale: { borderVisible: false, minimumWidth: 68 },
+            localization: { locale: "en", timeFormatter: isoDay },
+            rightPriceScale: { borderVisible: false, entireTextOnly: true, minimumWidth: 68 },
             timeScale: {
                 borderColor: colours.grid, fixLeftEdge: true, fixRightEdge: true, lockVisibleTimeRangeOnResize: true,
-                minBarSpacing: 0.01,
+                minBarSpacing: 0.01, tickMarkFormatter: tick, tickMarkMaxCharacterLength: 5,
             },
         });
         this.scale = this.chart.timeScale();
-        panes.forEach((pane, number) => this.pane(pane, number, colours));
+        const shares = panes.reduce((sum, { share }) => sum + share, 0);
+        panes.forEach((pane, number) => this.pane(pane, number, (height * pane.share) / shares, colours));
         panes.forEach((pane, number) => this.chart.panes()[number].setStretchFactor(pane.share));
         this.legends = panes.map(() => child(this.box, "div", "legend"));
         this.chart.subscribeCrosshairMove((event) => this.onCrosshair(event));
@@ -143,7 +147,7 @@ class TimeChart {
         this.sizes.observe(this.box);
     }
 
-    pane(pane, number, colours) {
+    pane(pane, number, pixels, colours) {
         for (const each of pane.series) {
             const format = FORMATS[pane.format];
             const series = this.chart.addSeries(
@@ -167,7 +171,9 @@ class TimeChart {
         }
         const { series } = this.series.at(-1);
         series.priceScale().applyOptions({
-            mode: SCALES[pane.scale], scaleMargins: { bottom: pane.from_zero ? 0 : 0.05, top: 0.16 },
+            mode: SCALES[pane.scale],
+            scaleMargins: { bottom: pane.from_zero ? 0 : 0.05, top: Math.max(LEGEND / pixels, 0.16) },
+            tickMarkDensity: pixels < 120 ? 1.6 : 2.5, // a low pane has two ticks at least
         });
         if (pane.level !== null && pane.scale !== "percent") {
             series.createPriceLine({
@@ -421,6 +427,13 @@ function digits(values) {
 // Tells columns with other numbers apart, at the cost of a sum.
 function mixed(sum, value, place) {
     return Number.isNaN(value) ? sum + place : sum * 1.0000001 + value;
+}
+
+// What stands at the axis beneath a day; null for what the library would write. A month whose name has no room at its
+// first session is told by one of the next.
+function tick(time, type) {
+    const day = new Date(time * 1000);
+    return type === TickMarkType.DayOfMonth && day.getUTCDate() < 5 ? dayOfMonth.format(day) : null;
 }
 
 function isoDay(time) {

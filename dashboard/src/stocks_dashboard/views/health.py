@@ -8,7 +8,7 @@ import polars as pl
 import streamlit as st
 
 from stocks_dashboard import queries
-from stocks_dashboard.findings import HELD, all_rules
+from stocks_dashboard.findings import HELD, all_rules, newest_findings
 from stocks_dashboard.page import Page
 from stocks_dashboard.page_parts import head, strip, tile
 from stocks_dashboard.settings import load_settings
@@ -27,7 +27,7 @@ def page() -> None:
         needs_bars=False,
     )
     runs = log_rows(queries.RUNS)
-    findings = log_rows(queries.FINDINGS)
+    findings = newest_findings()
     budget = log_rows(queries.BUDGET)
     _tiles(runs, findings, budget)
     st.header("Data quality", anchor=False)

@@ -11,7 +11,7 @@ from stocks_dashboard.page import Page, part
 from stocks_dashboard.page_parts import choose_range, choose_sector, head, show
 from stocks_dashboard.palette import palette
 from stocks_dashboard.symbols import choose_symbols, symbols
-from stocks_dashboard.tables import details, table
+from stocks_dashboard.tables import folded, table
 from stocks_dashboard.warehouse import rows
 
 _MEASURES = (
@@ -22,6 +22,7 @@ _MEASURES = (
     "volume",
     "symbols",
 )
+_VOLUMES = ("volume_from", "volume_to", "symbols")
 
 
 def page() -> None:
@@ -51,10 +52,10 @@ def _by_sector() -> None:
     with right:
         st.header("Volumes", anchor=False, help="How many symbols traded how many shares in their latest bar")
         alt = "How many symbols traded how many shares in their latest bar."
-        show(charts.volumes(rows(queries.VOLUMES), colours=colours), key="volumes", alt=alt)
-    if part := details("Sectors in numbers", key="numbers", icon=":material/table:"):
-        with part:
-            _sectors(by_sector)
+        volumes = rows(queries.VOLUMES)
+        show(charts.volumes(volumes, colours=colours), key="volumes", alt=alt)
+    folded("Sectors in numbers", lambda: _sectors(by_sector), key="numbers")
+    folded("Volumes in numbers", lambda: table(volumes, _VOLUMES, export="volumes"), key="volumes_table")
 
 
 def _sectors(by_sector: pl.DataFrame) -> None:
@@ -81,10 +82,12 @@ def _by_horizon() -> None:
     returns = rows(queries.SECTOR_RETURNS)
     alt = "Median total return of each sector over each horizon, a cell each."
     show(heatmaps.sector_returns(returns, colours=palette()), key="by_horizon", alt=alt)
-    if part := details("Sectors by horizon in numbers", key="horizons", icon=":material/table:"):
-        with part:
-            shown = ("sector", "horizon", "symbols", "total_return")
-            table(returns.select(shown), shown, export="sector_returns")
+    shown = ("sector", "horizon", "symbols", "total_return")
+    folded(
+        "Sectors by horizon in numbers",
+        lambda: table(returns.select(shown), shown, export="sector_returns"),
+        key="horizons",
+    )
 
 
 @part

@@ -108,9 +108,9 @@ def _controls(stock: dict[str, Any]) -> dict[str, Any]:
     bar, before = _bar(stock), stock_parts.windows(stock["interval"])["bars_before"]
     basis = state.select(
         "Prices",
-        [str(each) for each in Basis],
+        list(Basis),
         name="basis",
-        form=lambda each: _BASES[Basis(each)],
+        form=_BASES.__getitem__,
         widget=st.segmented_control,
         required=True,
         help="Adjusted for splits, for splits and dividends (total return), or as they were traded",
@@ -135,7 +135,7 @@ def _controls(stock: dict[str, Any]) -> dict[str, Any]:
         f"it (it isn't one of them, so it can't hide itself). From 4 on a {bar} is out of line with the weeks before: "
         "look for results, news, or a missing corporate action.",
     )
-    return {"basis": Basis(basis), "scale": scale, "averages": averages, "threshold": float(threshold)}
+    return {"basis": basis, "scale": scale, "averages": averages, "threshold": float(threshold)}
 
 
 def _workspace(
