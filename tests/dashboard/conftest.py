@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from psycopg import sql
 from streamlit.testing.v1 import AppTest
-from tests.dashboard.serving import APP
+from tests.dashboard.serving import SCRIPT
 from tests.instance import copy_of
 
 from stocks.embedded import EmbeddedPostgres
@@ -71,7 +71,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenPage]:
             monkeypatch.delenv("STOCKS_WAREHOUSE_URL", raising=False)
         else:
             monkeypatch.setenv("STOCKS_WAREHOUSE_URL", url)
-        app = AppTest.from_file(APP, default_timeout=SECONDS)
+        app = AppTest.from_file(SCRIPT, default_timeout=SECONDS)
         if page:
             app.run()
             # AppTest.switch_page knows pages by their files; ours are functions (streamlit#16611).

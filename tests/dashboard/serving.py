@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import stocks_dashboard
 
 APP = f"{stocks_dashboard.__path__[0]}/app.py"
+SCRIPT = f"{stocks_dashboard.__path__[0]}/script.py"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),

@@ -19,19 +19,11 @@ MILLISECONDS = 30_000
 # Streamlit looks for its own address beneath the page's before it looks at the root.
 _LOOKS_FOR_ITS_ROOT = re.compile(r"/\w+/_stcore/(health|host-config)$")
 
-# What moved that nobody has touched, in parts of the screen, since the page's title was painted. Before it, Streamlit
-# itself widens its empty page: what comes then has not moved.
+# What moved that nobody has touched, in parts of the screen.
 _SHIFTS = """
     layoutShift = 0;
-    let painted = Infinity;
-    const look = () => {
-        const isThere = document.querySelector("h1") !== null;
-        requestAnimationFrame(isThere ? (now) => (painted = now) : look);
-    };
-    requestAnimationFrame(look);
     new PerformanceObserver((list) => {
-        for (const entry of list.getEntries())
-            if (!entry.hadRecentInput && entry.startTime >= painted) layoutShift += entry.value;
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) layoutShift += entry.value;
     }).observe({ type: "layout-shift", buffered: true });
 """
 
@@ -200,7 +192,11 @@ def test_clicks_change_the_chart_and_the_address(tab, served, faults: list[str])
 
 def test_a_control_draws_its_part_alone(tab, served, faults: list[str]) -> None:
     messages = []
-    tab.on("websocket", lambda socket: socket.on("framereceived", messages.append))
+
+    def note(message: bytes) -> None:  # playwright takes no method of a list
+        messages.append(ForwardMsg.FromString(message))
+
+    tab.on("websocket", lambda socket: socket.on("framereceived", note))
     tab.goto(f"{served[0]}/market")
     settle(tab)
     await_charts(tab, 4)
@@ -209,10 +205,10 @@ def test_a_control_draws_its_part_alone(tab, served, faults: list[str]) -> None:
     tab.get_by_role("option", name="Symbols").click()
     tab.wait_for_url(re.compile("measure=symbols"))
     settle(tab)
-    got = [ForwardMsg.FromString(each) for each in messages]
-    assert {len(each.new_session.fragment_ids_this_run) for each in got if each.HasField("new_session")} == {1}
-    charts_sent = [each for each in got if each.delta.new_element.HasField("arrow_vega_lite_chart")]
-    assert len(charts_sent) == 2  # sectors and volumes, neither horizons nor correlation
+    ends = {each.script_finished for each in messages if each.HasField("script_finished")}
+    assert ends == {ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}
+    drawn = [each for each in messages if each.delta.new_element.HasField("vega_lite_chart")]
+    assert len(drawn) == 2  # sectors and volumes, neither horizons nor correlation
     assert faults == []
 
 
@@ -297,9 +293,12 @@ def test_months_are_equally_wide_and_volumes_have_three_digits(tab, served, gold
     # The axis follows: of thirteen years or of some months, candles fill their pane.
     assert reach(tab) > 0.5
     tab.locator(".host").focus()
-    for key in ("End", *["+"] * 8):
-        tab.keyboard.press(key)
-    tab.wait_for_url(re.compile("from=201[23]-"))
+    tab.keyboard.press("End")
+    for _ in range(50):
+        if re.search("from=201[23]-", tab.url):
+            break
+        tab.keyboard.press("+")
+        tab.wait_for_timeout(200)
     settle(tab)
     assert reach(tab) > 0.5
     assert faults == []

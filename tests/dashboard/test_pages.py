@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from tests.dashboard.conftest import Copy, OpenPage
 from tests.dashboard.gate import gated
-from tests.dashboard.serving import APP
+from tests.dashboard.serving import SCRIPT
 
 from stocks_dashboard import views, warehouse
 
@@ -456,7 +456,7 @@ def test_a_fault_of_the_dashboard_shows_no_trace(open_page: OpenPage, gold_copy:
 
 def test_who_has_to_log_in_sees_nothing_before(open_page: OpenPage, gold_url: str, monkeypatch) -> None:
     monkeypatch.setenv("STOCKS_WAREHOUSE_URL", gold_url)
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = AppTest.from_file(SCRIPT, default_timeout=60)
     app.secrets["auth"] = {"client_id": "x"}
     app.user["is_logged_in"] = False
     app.run()

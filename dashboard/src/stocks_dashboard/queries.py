@@ -168,10 +168,10 @@ with {_COMPARED}
 
 select
     symbol as series,
-    max(max(price_date)) over (partition by is_base, date_trunc(${{candle}}, price_date)) as price_date,
+    max(max(price_date)) over (partition by is_base, date_trunc(${{candle}}, price_date::timestamp)) as price_date,
     (array_agg(index_value order by price_date))[count(*)] as value
 from indexed
-group by symbol, is_base, date_trunc(${{candle}}, price_date)
+group by symbol, is_base, date_trunc(${{candle}}, price_date::timestamp)
 order by 2, 1
 """
 
@@ -358,7 +358,7 @@ select
     sum(dividend_amount) as dividend_amount,
     round(exp(sum(ln(split_coefficient)))::numeric, 4)::double precision as split_coefficient
 from adjusted
-group by date_trunc(${{candle}}, price_date)
+group by date_trunc(${{candle}}, price_date::timestamp)
 order by 1
 """
 

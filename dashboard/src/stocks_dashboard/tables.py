@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -28,7 +29,7 @@ def table(
     """
     shown = frame.select(*columns)
     st.dataframe(
-        shown,
+        arrow(shown),
         hide_index=True,
         column_config=catalogue.configs(shown),
         placeholder=catalogue.DASH,
@@ -49,6 +50,11 @@ def download(read: Callable[[], pl.DataFrame], name: str) -> None:
         on_click="ignore",
         key=f"export_{name}",
     )
+
+
+def arrow(frame: pl.DataFrame) -> Any:
+    """A frame as Streamlit hands it on as it is; Polars' own it would make pandas' first."""
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 @part

@@ -11,16 +11,18 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-import polars.selectors as cs
 import streamlit as st
 
 from stocks_dashboard.palette import Palette
 
 DAY = "price_date"
 """The column of a frame that holds its sessions: ascending, none twice."""
+COMPONENT = "stocks-dashboard.time_chart"
+"""Its name, beneath which Streamlit serves its files."""
 _CREDIT = 18  # pixels: a line with the link that the library's licence asks for
 
 
@@ -97,7 +99,9 @@ class Pane:
 
 @cache
 def _component() -> Callable[..., Any]:
-    return st.components.v2.component("stocks-dashboard.time_chart", js="time_chart.js", css="time_chart.css")
+    # The style itself, not its file: a chart that is there before its style would move when it comes.
+    style = Path(__file__).with_name("time_chart.css").read_text()
+    return st.components.v2.component(COMPONENT, js="time_chart.js", css=style)
 
 
 def show(
@@ -124,9 +128,12 @@ def show(
         on_view: Called with the days that the visitor moved to, before the page is drawn again.
     """
     days = frame[DAY]
+    drawn = dict.fromkeys(column for pane in panes for series in pane.series for column in series.columns)
     data = {
         # Seven digits of a price are more than a screen shows, and half as much to send; days count from 1970.
-        "frame": frame.select(pl.col(DAY).cast(pl.Int32), cs.numeric().cast(pl.Float32).fill_null(float("nan"))),
+        "frame": frame.select(
+            pl.col(DAY).cast(pl.Int32), *(pl.col(each).cast(pl.Float32).fill_null(float("nan")) for each in drawn)
+        ),
         "panes": [_plain(asdict(each)) for each in panes],
         "view": [each.isoformat() for each in view],
         "span": f"{frame.height} {days[0]} {days[-1]}",

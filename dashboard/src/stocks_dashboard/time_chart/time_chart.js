@@ -111,6 +111,7 @@ class TimeChart {
             "aria-label",
             `${label} Arrow keys go from session to session, with Shift they move the chart; plus and minus zoom.`,
         );
+        this.box.style.visibility = "hidden"; // until the library has given each pane its place
         this.chart = createChart(this.box, {
             autoSize: true,
             layout: {
@@ -346,6 +347,7 @@ class TimeChart {
     onSize() {
         if (!this.isMoved) this.look(this.asked.split(","));
         this.legend();
+        this.box.style.visibility = "";
     }
 
     onView() {

@@ -8,7 +8,7 @@ import streamlit as st
 from stocks_dashboard import catalogue, queries, screener, state
 from stocks_dashboard.page import Page, go_to, part
 from stocks_dashboard.page_parts import choose_sector, head, strip, tile
-from stocks_dashboard.tables import download
+from stocks_dashboard.tables import arrow, download
 from stocks_dashboard.warehouse import rows
 
 _NUMBERS = (
@@ -158,7 +158,7 @@ def _table(found: pl.DataFrame, watched: list[str]) -> None:
         key=_OPENED,
     )
     st.dataframe(
-        listed,
+        arrow(listed),
         hide_index=True,
         column_config=columns,
         placeholder=catalogue.DASH,
