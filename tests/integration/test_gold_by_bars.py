@@ -34,7 +34,7 @@ from stocks.warehouse.load import Load, load, reload
 from stocks.warehouse.migrate import migrate
 from stocks.warehouse.sources import write_sources
 
-MODELS = ("series_source", "dim_stock", "fact_adjusted_prices", "fact_weekly_prices")
+MODELS = ("listings", "series_source", "dim_stock", "fact_adjusted_prices", "fact_weekly_prices")
 FACTS = ("fact_adjusted_prices", "fact_weekly_prices")
 VARIABLES = {
     "days_of_52_weeks": 14,
@@ -177,11 +177,11 @@ class Company:
         at = datetime(2024, 6, 1, tzinfo=UTC) + timedelta(days=day)
         if what == "vanish":
             self._loads = []
-            reload(connection, self.symbol, [])
+            reload(connection, [self.symbol], [])
             return
         if what == "replay":
             self._loads = self._loads[: self._random.randrange(1, len(self._loads) + 1)] if self._loads else []
-            reload(connection, self.symbol, self._loads)
+            reload(connection, [self.symbol], [[one] for one in self._loads])
             return
         if what == "other_source":
             first = self.series[0]

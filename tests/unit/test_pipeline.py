@@ -35,7 +35,7 @@ from stocks.providers import Answer, Endpoint, RequestBudget, Source, Unlimited,
 from stocks.providers.alphavantage.answers import DAILY, OVERVIEW
 from stocks.providers.alphavantage.catalogue import CATALOGUE
 from stocks.settings import Settings
-from stocks.universe import listed
+from stocks.universe import Company, companies
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.due import Unseen, fingerprint
 from stocks.warehouse.due import unseen as commit
@@ -177,8 +177,17 @@ class TestPlan:
     def test_none_asked_for_is_the_universe_of_the_day(self, provider: Provider) -> None:
         with provider.source() as source:
             planned = plan([source])
-        assert planned == listed(date(2024, 5, 13))
-        assert "FB" not in planned
+        assert planned == [symbol for symbol in companies() if symbol != "FB"]
+
+    def test_what_was_delisted_or_removed_is_not_asked_for(self, provider: Provider) -> None:
+        told = [
+            Company(symbol="NEW"),
+            Company(symbol="LAST", last_listed=date(2024, 5, 13)),
+            Company(symbol="OLD", last_listed=date(2024, 5, 12)),
+            Company(symbol="GONE", is_removed=True),
+        ]
+        with provider.source() as source:
+            assert plan([source], universe=lambda: {company.symbol: company for company in told}) == ["NEW", "LAST"]
 
     def test_the_sample_plans_what_it_has_on_its_day(self) -> None:
         settings = Settings(_env_file=None, stocks_source="sample", stocks_sample_as_of=date(2005, 2, 25))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stocks.errors import ConfigError
 from stocks.trading_calendar import calendar_of
-from stocks.universe import check_symbol, companies, listed, parse_symbols, read_seed, unique
+from stocks.universe import Company, Status, check_symbol, companies, parse_symbols, read_seed, unique
 
 REQUIRED = {"IBM", "MSFT", "NVDA", "GOOGL", "AAPL", "AMZN", "V", "MA", "TSCO.LON", "SHOP.TRT", "FB", "GOOG"}
 LAST_DAY_OF_FB = date(2022, 6, 8)
@@ -38,13 +38,17 @@ def test_london_is_quoted_in_pence() -> None:
 
 
 def test_fb_is_listed_until_it_became_meta() -> None:
-    assert companies()["FB"].last_listed == LAST_DAY_OF_FB
-    assert "FB" in listed(LAST_DAY_OF_FB)
-    assert "FB" not in listed(LAST_DAY_OF_FB + timedelta(days=1))
+    fb = companies()["FB"]
+    assert (fb.status, fb.last_listed) == (Status.DELISTED, LAST_DAY_OF_FB)
+    assert fb.is_listed(LAST_DAY_OF_FB)
+    assert not fb.is_listed(LAST_DAY_OF_FB + timedelta(days=1))
 
 
-def test_others_stay_listed_in_the_seeds_order() -> None:
-    assert listed(date(2026, 1, 1)) == [symbol for symbol in companies() if symbol != "FB"]
+def test_others_stay_listed() -> None:
+    day = date(2026, 1, 1)
+    assert [c.symbol for c in companies().values() if not c.is_listed(day)] == ["FB"]
+    removed = Company(symbol="KO", is_removed=True)
+    assert (removed.status, removed.is_listed(day)) == (Status.REMOVED, False)
 
 
 @pytest.mark.parametrize("symbol", ["IBM", "V", "BRK-B", "BRK.B", "TSCO.LON", "SHOP.TRT", "600104.SHH", "0700.HK"])

@@ -2,8 +2,8 @@ with
 
 universe as (
 
-    select symbol, company_name, exchange, currency, sector, industry, last_listed
-    from {{ ref('universe') }}
+    select symbol, company_name, exchange, currency, sector, industry, last_listed, status
+    from {{ ref('listings') }}
 
 ),
 
@@ -16,6 +16,7 @@ symbols as (
     select symbol from {{ ref('series_source') }}
     union
     select symbol from universe
+    where status <> 'removed'
 
 ),
 

@@ -3,7 +3,7 @@ with
 universe as (
 
     select symbol, company_name, exchange, currency, sector, industry
-    from {{ ref('universe') }}
+    from {{ ref('listings') }}
 
 ),
 

@@ -7,7 +7,7 @@ with
 universe as (
 
     select symbol, source
-    from {{ ref('universe') }}
+    from {{ ref('listings') }}
 
 ),
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from stocks.errors import ConfigError, settled
@@ -177,9 +177,10 @@ def plan(
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
     from stocks.bronze.extract import batches, plan
     from stocks.providers import Unlimited, open_sources
+    from stocks.warehouse.listings import universe
 
     with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
-        chosen = plan(sources, parse_symbols(tickers))
+        chosen = plan(sources, parse_symbols(tickers), partial(universe, means.warehouse))
     lists = [",".join(batch) for batch in batches(chosen, tickers_a_batch(batch_size, nodes, len(chosen)))]
     return Outcome(detail={"tickers": len(chosen), "batches": lists}, result=lists, tickers=chosen)
 
@@ -205,9 +206,10 @@ def tickers_a_batch(asked: str, nodes: Nodes, tickers: int) -> int:
 def extract(means: Means, *, tickers: Tickers = "", force: Force = False, overview: Overview = False) -> Outcome:
     """Fetch answers from the provider into bronze."""
     from stocks.bronze.extract import extract, plan
+    from stocks.warehouse.listings import universe
     from stocks.warehouse.tails import open_tails
 
-    chosen = plan(means.sources, parse_symbols(tickers))
+    chosen = plan(means.sources, parse_symbols(tickers), partial(universe, means.warehouse))
     with open_tails(means.warehouse, means.settings, chosen) as tails:
         return extract(
             means.sources,
@@ -322,7 +324,6 @@ SERIES = Option(name="series", type=str, default="", help="daily_adjusted or wee
 PLAN = Step(
     name="plan",
     work=plan,
-    needs=Needs(login=None),
     parameters=("tickers", "batch-size", "nodes"),
     writes="batches",
 )
@@ -408,7 +409,7 @@ def moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            f"--as-of {text!r} is no moment.",
+            f"{text!r} is no moment.",
             hint="Write a day (2005-02-25) or a time (2005-02-25T18:00-05:00).",
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from stocks.errors import ConfigError
 from stocks.universe import companies, read_seed
 
 SETTLEMENT = timedelta(minutes=90)
@@ -114,6 +115,20 @@ def calendar_of(symbol: str) -> TradingCalendar:
     if suffix := exchange_suffix(symbol):
         return _calendars()[_suffixes()[suffix]]
     return _calendars()[_UNKNOWN_EXCHANGE if _UNKNOWN_SUFFIX.search(symbol) else _DEFAULT_EXCHANGE]
+
+
+def calendar_of_exchange(exchange: str) -> TradingCalendar:
+    """The calendar of an exchange by its name.
+
+    Raises:
+        ConfigError: The seed has no such exchange.
+    """
+    try:
+        return _calendars()[exchange]
+    except KeyError:
+        raise ConfigError(
+            f"There is no exchange {exchange!r}.", hint=f"Choose one of {', '.join(sorted(_calendars()))}."
+        ) from None
 
 
 def exchange_suffix(symbol: str) -> str:

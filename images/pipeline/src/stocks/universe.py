@@ -1,4 +1,8 @@
-"""The symbols that the platform knows, from dbt's seeds: the one list that plan, dim_stock and the sample read."""
+"""The symbols that the platform knows: the list that ships, dbt's seed.
+
+`stocks universe` changes it in the warehouse (stocks.warehouse.listings); what both say together is what plan and
+dim_stock read. Calendars and the sample, which see no warehouse, go by the seed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from functools import cache
+from typing import Any
 
 from stocks.errors import ConfigError
 from stocks.settings import project_folder
@@ -16,20 +22,42 @@ from stocks.settings import project_folder
 _SYMBOL = re.compile(r"[A-Z0-9](?:[A-Z0-9.\-]{0,18}[A-Z0-9])?")
 
 
+class Status(StrEnum):
+    """Whether a symbol is asked for."""
+
+    LISTED = "listed"
+    DELISTED = "delisted"
+    """Until its last day; its bars stay."""
+    REMOVED = "removed"
+    """No more; its bars stay."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Company:
-    """A row of the seed `universe.csv`."""
+    """A symbol of the universe; what nobody told of it is empty."""
 
     symbol: str
-    company_name: str
-    exchange: str
-    currency: str
-    sector: str
-    industry: str
+    company_name: str = ""
+    exchange: str = ""
+    currency: str = ""
+    sector: str = ""
+    industry: str = ""
     last_listed: date | None = None
     """The last day on which the symbol was this company's; None while it still is."""
     source: str = ""
     """The source whose bars gold takes where it has any; where empty, the order of STOCKS_SOURCE says which."""
+    is_removed: bool = False
+
+    @property
+    def status(self) -> Status:
+        """Whether it is asked for."""
+        if self.is_removed:
+            return Status.REMOVED
+        return Status.LISTED if self.last_listed is None else Status.DELISTED
+
+    def is_listed(self, day: date) -> bool:
+        """Whether it is asked for on a day."""
+        return not self.is_removed and (self.last_listed is None or day <= self.last_listed)
 
 
 def read_seed(name: str) -> list[dict[str, str]]:
@@ -48,18 +76,14 @@ def read_seed(name: str) -> list[dict[str, str]]:
 
 @cache
 def companies() -> dict[str, Company]:
-    """The universe by symbol, in the seed's order."""
+    """The universe that ships, by symbol, in the seed's order."""
     found = {}
     for row in read_seed("universe"):
         last_listed = row.pop("last_listed", "") or ""
-        company = Company(**row, last_listed=date.fromisoformat(last_listed) if last_listed else None)
+        told: dict[str, Any] = row
+        company = Company(**told, last_listed=date.fromisoformat(last_listed) if last_listed else None)
         found[check_symbol(company.symbol)] = company
     return found
-
-
-def listed(day: date) -> list[str]:
-    """The universe's symbols that are listed on a day, in the seed's order."""
-    return [c.symbol for c in companies().values() if c.last_listed is None or day <= c.last_listed]
 
 
 def is_symbol(text: str) -> bool:

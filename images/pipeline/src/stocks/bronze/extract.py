@@ -27,7 +27,7 @@ from stocks.outcome import Outcome
 from stocks.providers import Answer, Endpoint, Source
 from stocks.report import Report
 from stocks.trading_calendar import calendar_of
-from stocks.universe import companies, listed, unique
+from stocks.universe import Company, companies, unique
 
 # Not one ticker's fault: the next one would fail in the same way, and perhaps cost a request.
 _STOPS_ALL = (ConfigError, QuotaSpent, StoreUnavailable, WarehouseUnavailable)
@@ -56,12 +56,20 @@ class Tails(Protocol):
         ...
 
 
-def plan(sources: Sequence[Source], tickers: Sequence[str] = ()) -> list[str]:
+def plan(
+    sources: Sequence[Source],
+    tickers: Sequence[str] = (),
+    universe: Callable[[], Mapping[str, Company]] = companies,
+) -> list[str]:
     """The tickers to fetch: those asked for, else the universe's that any of the sources may have on its day."""
     if tickers:
         return unique(tickers)
-    wanted = {symbol for source in sources for symbol in listed(source.now().date()) if source.has(symbol)}
-    return [symbol for symbol in companies() if symbol in wanted]
+    days = [(source, source.now().date()) for source in sources]
+    return [
+        symbol
+        for symbol, company in universe().items()
+        if any(company.is_listed(day) and source.has(symbol) for source, day in days)
+    ]
 
 
 def batches(tickers: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stocks.cli import bootstrap, doctor, sample_api, warehouse, worker
+from stocks.cli import bootstrap, doctor, sample_api, universe, warehouse, worker
 from stocks.cli.steps import command_of, replay_command, run_command
 from stocks.errors import INTERRUPTED, ConfigError, StocksError, code_of
 from stocks.steps import REPORT, STEPS
@@ -60,6 +60,7 @@ for panel, commands in _PANELS.items():
 app.command(rich_help_panel="Warehouse", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
     warehouse.env
 )
+app.add_typer(universe.app, name="universe", rich_help_panel="Warehouse")
 app.add_typer(bootstrap.app, name="bootstrap", rich_help_panel="Warehouse")
 
 

@@ -8,6 +8,7 @@ from stocks.report import Report
 from stocks.settings import Settings
 from stocks.trading_calendar import calendar_of
 from stocks.warehouse import Warehouse
+from stocks.warehouse.listings import universe
 from stocks.warehouse.query import read
 
 
@@ -72,13 +73,17 @@ def _show_freshness(report: Report, settings: Settings, warehouse: Warehouse) ->
     )
     with open_sources(settings, lambda _: Unlimited(), with_keys=False) as sources:
         now = sources[0].now()
-    rows = []
+    rows, listings = [], universe(warehouse)
     for symbol, interval, source, last_date, observed_at in bars.rows:
-        calendar = calendar_of(symbol)
+        calendar, company = calendar_of(symbol), listings.get(symbol)
         due = calendar.last_settled(now) if interval == "daily" else calendar.last_settled_week(now)
-        rows.append(
-            [symbol, interval, source, last_date, due, "up to date" if last_date >= due else "behind", observed_at]
-        )
+        if last_date >= due:
+            state = "up to date"
+        elif company and not company.is_listed(due):
+            state = company.status.value
+        else:
+            state = "behind"
+        rows.append([symbol, interval, source, last_date, due, state, observed_at])
     report.rows(
         "freshness",
         ["symbol", "interval", "source", "last_date", "due", "state", "observed_at"],

@@ -32,6 +32,7 @@ from stocks.settings import load_settings
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection, locked_out, wait_for_turn
 from stocks.warehouse.due import fingerprint, is_gold_due, newest_load
+from stocks.warehouse.listings import digest
 from stocks.warehouse.runlog import RunLog
 from stocks.warehouse.sources import write_sources
 
@@ -71,6 +72,8 @@ class Build(NamedTuple):
     load_id: int
     """The newest row of ops.bronze_object that it has seen."""
     fingerprint: str
+    listings: str
+    """The universe that it has seen; `stocks.warehouse.listings.digest`."""
     is_published: bool
 
 
@@ -156,14 +159,15 @@ class Books(Hooks):
             write_sources(connection, load_settings().sources)
             row = connection.execute(
                 """
-                insert into ops.gold_build (run_id, load_id, fingerprint, full_refresh)
-                values (%s, %s, %s, %s) returning build_id
+                insert into ops.gold_build (run_id, load_id, fingerprint, listings, full_refresh)
+                values (%s, %s, %s, %s, %s) returning build_id
                 """,
                 [
                     self.run_id,
                     # What was not selected has seen no more of silver than before.
                     base.load_id if base else newest_load(connection),
                     fingerprint() if base is None or asked.has_all_changes else base.fingerprint,
+                    base.listings if base else digest(connection),
                     asked.full_refresh or _last_build(connection, published=True) is None,
                 ],
             ).fetchone()
@@ -353,7 +357,7 @@ def _last_build(connection: Connection, *, published: bool = False) -> Build | N
     """The newest build; of those that were published where asked for. None where there is none."""
     row = connection.execute(
         """
-        select build_id, load_id, fingerprint, published_at is not null from ops.gold_build
+        select build_id, load_id, fingerprint, listings, published_at is not null from ops.gold_build
         where published_at is not null or not %s order by build_id desc limit 1
         """,
         [published],

@@ -1,7 +1,7 @@
 """Whether gold is due: the one answer that a run, commit and prepare ask for.
 
-It is due when silver has loads that the published build has not seen, when the dbt project is another one than the
-build was made by, or when somebody dropped what was published; never where nothing was ever loaded.
+It is due when silver has loads that the published build has not seen, when the dbt project or the universe is another
+one than the build was made by, or when somebody dropped what was published; never where nothing was ever loaded.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stocks.settings import load_settings, project_folder
 from stocks.warehouse.connection import Connection, Role, Warehouse
+from stocks.warehouse.listings import digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +36,20 @@ def unseen(warehouse: Warehouse) -> Unseen:
                         select from pg_class
                         where relname = published.name and relnamespace = to_regnamespace('gold')
                     )
-                )
+                ),
+                listings
             from ops.gold_build
             where published_at is not null order by build_id desc limit 1
             """
         ).fetchone()
-        seen, built_by, is_dropped = published or (0, "", False)
+        seen, built_by, is_dropped, listings = published or (0, "", False, "")
         changed = connection.execute(
             "select coalesce(sum(bars_changed), 0) from ops.bronze_object where load_id > %s", [seen]
         ).fetchone()
-        newest = newest_load(connection)
+        newest, is_other_universe = newest_load(connection), listings != digest(connection)
     assert changed is not None
     # A replay as of a past moment may leave fewer loads than gold has seen: that, too, gold has to learn.
-    is_due = newest != seen or (newest > 0 and (is_dropped or built_by != fingerprint()))
+    is_due = newest != seen or (newest > 0 and (is_dropped or is_other_universe or built_by != fingerprint()))
     return Unseen(bars_changed=int(changed[0]), gold_due=is_due)
 
 
