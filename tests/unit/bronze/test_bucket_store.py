@@ -145,6 +145,22 @@ def test_a_server_that_is_down_is_a_passing_fault():
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize(
+    ("versioning", "said"),
+    [("Enabled", "keeps versions of what is written over"), (None, "a foreign client could write over objects")],
+)
+def test_a_check_tells_what_becomes_of_what_is_written_over(open_bucket, bucket, versioning, said):
+    store = open_bucket()
+    if versioning:
+        store._client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": versioning})
+    assert store.check() == said
+
+
+def test_a_login_that_can_not_write_over_objects_is_told(script):
+    script.answers = [(403, "AccessDenied")]
+    assert open_store(script.url).guard("a/b", b"") == "nothing can be written over"
+
+
 def test_a_missing_bucket_is_explained(open_bucket):
     store = BucketStore("no-such-bucket-here", "", open_bucket()._client)
     with pytest.raises(ConfigError, match="NoSuchBucket"):

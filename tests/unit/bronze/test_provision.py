@@ -32,10 +32,15 @@ class ServerOfOurs:
     buckets: set[str] = field(default_factory=set)
     users: dict[str, str] = field(default_factory=dict)
     policies: dict[str, dict] = field(default_factory=dict)
+    lacks: set[str] = field(default_factory=set)
+    """What of S3 it does not have: versioning, object-lock, lifecycle."""
+    kept: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What it was asked for of them, by bucket and name."""
     signed: bool = True
 
-    def respond(self, method: str, target: str, body: str) -> int:
-        path, query = urlsplit(target).path, {k: v[0] for k, v in parse_qs(urlsplit(target).query).items()}
+    def respond(self, method: str, target: str, body: str, with_lock: bool) -> int:
+        path = urlsplit(target).path
+        query = {k: v[0] for k, v in parse_qs(urlsplit(target).query, keep_blank_values=True).items()}
         if self.answers:
             return self.answers
         if self.kind == "rustfs" and path.startswith("/rustfs/admin/v3/"):
@@ -47,6 +52,14 @@ class ServerOfOurs:
         bucket = path.strip("/")
         if method == "HEAD":
             return 200 if bucket in self.buckets else 404
+        if asked := {"versioning", "object-lock", "lifecycle"} & query.keys():
+            (name,) = asked
+            if name in self.lacks:
+                return 501
+            self.kept[bucket, name] = body
+            return 200
+        if with_lock and "object-lock" in self.lacks:
+            return 501
         if "policy" in urlsplit(target).query:
             self.policies[bucket] = json.loads(body)
         self.buckets.add(bucket)
@@ -83,9 +96,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerOfOurs]:
         def handle_it(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
             ours.signed &= "Credential=root/" in self.headers.get("Authorization", "")
-            self.send_response(ours.respond(self.command, self.path, body))
-            self.send_header("Content-Length", "0")
+            with_lock = "x-amz-bucket-object-lock-enabled" in self.headers
+            status = ours.respond(self.command, self.path, body, with_lock)
+            told = b"<Error><Code>NotImplemented</Code></Error>" if status == 501 else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(told)))
             self.end_headers()
+            self.wfile.write(told)
 
         do_HEAD = do_PUT = do_PATCH = handle_it  # noqa: N815 - the names that http.server looks for
 
@@ -102,7 +119,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[ServerOfOurs]:
     http.server_close()
 
 
-def make(server: ServerOfOurs, *logins: Login) -> list[str]:
+def make(server: ServerOfOurs, *logins: Login, lock_days: int = 0, expire_days: int = 0) -> list[str]:
     settings = Settings(
         _env_file=None,
         aws_endpoint_url_s3=server.url,
@@ -110,7 +127,8 @@ def make(server: ServerOfOurs, *logins: Login) -> list[str]:
         aws_access_key_id="root",
         aws_secret_access_key="root-secret",
     )
-    return provision(s3_client(settings, attempts=1), list(logins))
+    client = s3_client(settings, attempts=1)
+    return provision(client, list(logins), lock_days=lock_days, expire_days={ARGO.bucket: expire_days})
 
 
 def allowed(server: ServerOfOurs, login: Login) -> set[str]:
@@ -143,6 +161,32 @@ def test_again_changes_nothing_but_a_secret_that_changed(server: ServerOfOurs) -
     said = make(server, Login(bucket="bronze", access_key="bronze-writer", secret_key="new", may_delete=False))
     assert said[0] == "Bucket bronze is there."
     assert server.users == {"bronze-writer": "new"}
+
+
+def test_what_is_only_added_to_is_kept_and_the_rest_forgotten(server: ServerOfOurs) -> None:
+    said = make(server, WRITER, ARGO, lock_days=30, expire_days=14)
+    assert set(server.kept) == {("bronze", "versioning"), ("bronze", "object-lock"), ("artifacts", "lifecycle")}
+    assert "<Status>Enabled</Status>" in server.kept["bronze", "versioning"]
+    assert "<Mode>GOVERNANCE</Mode><Days>30</Days>" in server.kept["bronze", "object-lock"]
+    assert "<Expiration><Days>14</Days></Expiration>" in server.kept["artifacts", "lifecycle"]
+    assert {
+        "Bucket bronze keeps every version of an object.",
+        "Bucket bronze locks an object for 30 days.",
+        "Bucket artifacts deletes an object after 14 days.",
+    } <= set(said)
+
+
+def test_versions_are_kept_also_without_a_lock(server: ServerOfOurs) -> None:
+    make(server, WRITER, ARGO)
+    assert set(server.kept) == {("bronze", "versioning")}
+
+
+def test_what_the_server_can_not_do_is_said_and_stops_nothing(server: ServerOfOurs) -> None:
+    server.lacks = {"versioning", "object-lock", "lifecycle"}
+    said = make(server, WRITER, ARGO, lock_days=30, expire_days=14)
+    assert server.kept == {}
+    assert server.buckets == {"bronze", "artifacts"}
+    assert len([sentence for sentence in said if "can't" in sentence]) == 3
 
 
 @pytest.mark.parametrize(("status", "error"), [(503, StoreUnavailable), (403, ConfigError)])

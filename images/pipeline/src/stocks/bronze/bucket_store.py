@@ -1,4 +1,4 @@
-"""Bronze in a bucket of any S3 server. Imports boto3, which is slow: import this module only when needed."""
+"""A store in a bucket of any S3 server. Imports boto3, which is slow: import this module only when needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import boto3
 import botocore.exceptions as aws
 from botocore.config import Config
 
-from stocks.bronze.object_store import ObjectStore, is_listed
+from stocks.bronze.object_store import DisposableStore, is_listed
 from stocks.errors import ConfigError, DataError, StocksError, StoreUnavailable
 from stocks.settings import Settings
 
@@ -30,8 +30,9 @@ _PASSING = (
 )
 _PASSING_CODES = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "RequestLimitExceeded"})
 _CREDENTIALS = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to one that may list, read and write there."
+_SETTINGS = "Check STOCKS_STORE_URL (of backups STOCKS_BACKUP_URL) and the AWS_ settings."
 _HINTS = {
-    "NoSuchBucket": "Make the bucket, or set STOCKS_STORE_URL to one that exists.",
+    "NoSuchBucket": "Make the bucket, or set STOCKS_STORE_URL (of backups STOCKS_BACKUP_URL) to one that exists.",
     "RequestTimeTooSkewed": "The clocks of this machine and of the server differ: set them.",
     "PermanentRedirect": "Set AWS_REGION to the bucket's region.",
     "AuthorizationHeaderMalformed": "Set AWS_REGION to the bucket's region.",
@@ -39,7 +40,7 @@ _HINTS = {
 _CONFLICTS = 5  # tries where another process writes the same key at the same moment
 
 
-class BucketStore(ObjectStore):
+class BucketStore(DisposableStore):
     """A bucket, or a part of one below a prefix.
 
     Args:
@@ -83,6 +84,18 @@ class BucketStore(ObjectStore):
             self._sleep(random.uniform(0.05, 0.25))  # noqa: S311 - no secret: it only sets the two apart
         raise StoreUnavailable(f"{self.url}: {key} is being written by others all the time.")
 
+    def guard(self, key: str, data: bytes) -> str:
+        """See `ObjectStore`."""
+        with bucket_faults(self.url):
+            try:
+                answer = self._client.put_object(Bucket=self._bucket, Key=self._above + key, Body=data)
+            except aws.ClientError as error:
+                if _status(error) != 403:
+                    raise
+                return "nothing can be written over"
+        is_kept = answer.get("VersionId", "null") != "null"
+        return "keeps versions of what is written over" if is_kept else "a foreign client could write over objects"
+
     def get(self, key: str, most: int | None = None) -> bytes:
         """See `ObjectStore`."""
         with bucket_faults(self.url):
@@ -90,6 +103,11 @@ class BucketStore(ObjectStore):
                 return self._client.get_object(Bucket=self._bucket, Key=self._above + key)["Body"].read(most)
             except self._client.exceptions.NoSuchKey:
                 raise DataError(f"{self.url} holds no object {key}.") from None
+
+    def delete(self, key: str) -> None:
+        """See `DisposableStore`."""
+        with bucket_faults(self.url):
+            self._client.delete_object(Bucket=self._bucket, Key=self._above + key)
 
     def keys(self, prefix: str) -> list[str]:
         """See `ObjectStore`."""
@@ -126,7 +144,7 @@ def bucket_faults(url: str) -> Iterator[None]:
     except (aws.BotoCoreError, ValueError) as error:
         raise ConfigError(
             f"{url} can't be used ({type(error).__name__}).",
-            hint="Check STOCKS_STORE_URL and the AWS_ settings.",
+            hint=_SETTINGS,
         ) from None
 
 
@@ -135,7 +153,7 @@ def _refusal(url: str, error: aws.ClientError) -> StocksError:
     message = f"{url} answered {status} {code}."
     if status >= 500 or status in {408, 409, 429} or code in _PASSING_CODES:
         return StoreUnavailable(message)
-    hint = _CREDENTIALS if status in {401, 403} else "Check STOCKS_STORE_URL and the AWS_ settings."
+    hint = _CREDENTIALS if status in {401, 403} else _SETTINGS
     return ConfigError(message, hint=_HINTS.get(code, hint))
 
 

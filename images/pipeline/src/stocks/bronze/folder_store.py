@@ -1,4 +1,4 @@
-"""Bronze in a folder of this machine."""
+"""A store in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 from uuid import uuid4
 
-from stocks.bronze.object_store import ObjectStore, is_listed
+from stocks.bronze.object_store import DisposableStore, is_listed
 from stocks.errors import ConfigError, DataError, StocksError, StoreUnavailable
 
 # Faults that stay until somebody does something, and what that is. All others may pass.
 _LASTING = {
-    errno.ENOSPC: "Free some space there, or set STOCKS_STORE_URL to a folder on another disk.",
-    errno.EDQUOT: "The quota is used up: free some space, or set STOCKS_STORE_URL to another folder.",
+    errno.ENOSPC: "Free some space there, or set {setting} to a folder on another disk.",
+    errno.EDQUOT: "The quota is used up: free some space, or set {setting} to another folder.",
     errno.EFBIG: "The process may not write files of that size: see `ulimit -f`.",
-    errno.EROFS: "Set STOCKS_STATE_DIR or STOCKS_STORE_URL to a folder that can be written.",
-    errno.EACCES: "Give this user the right to read and write there, or set STOCKS_STORE_URL.",
-    errno.EPERM: "The folder must allow writing and hard links; or set STOCKS_STORE_URL to another one.",
-    errno.EOPNOTSUPP: "The file system must allow hard links; or set STOCKS_STORE_URL to another folder.",
-    errno.ENOTDIR: "A file is where a folder must be: set STOCKS_STORE_URL to another folder.",
-    errno.EEXIST: "A file is where a folder must be: set STOCKS_STORE_URL to another folder.",
+    errno.EROFS: "Set STOCKS_STATE_DIR or {setting} to a folder that can be written.",
+    errno.EACCES: "Give this user the right to read and write there, or set {setting}.",
+    errno.EPERM: "The folder must allow writing and hard links; or set {setting} to another one.",
+    errno.EOPNOTSUPP: "The file system must allow hard links; or set {setting} to another folder.",
+    errno.ENOTDIR: "A file is where a folder must be: set {setting} to another folder.",
+    errno.EEXIST: "A file is where a folder must be: set {setting} to another folder.",
     errno.EISDIR: "A folder is where a file must be: was the store changed by hand?",
-    errno.ENAMETOOLONG: "Set STOCKS_STORE_URL to a folder with a shorter path.",
+    errno.ENAMETOOLONG: "Set {setting} to a folder with a shorter path.",
 }
 
 
-class FolderStore(ObjectStore):
+class FolderStore(DisposableStore):
     """A folder; a key is a path below it.
 
     A write is on the disk when it returns. One that was killed leaves a file whose name begins with a
@@ -37,10 +37,12 @@ class FolderStore(ObjectStore):
 
     Args:
         folder: The folder; made at the first write.
+        setting: The variable that names it, for messages.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, setting: str = "STOCKS_STORE_URL") -> None:
         self._folder = folder.absolute()
+        self._setting = setting
         self.url = self._folder.as_uri()
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -72,6 +74,16 @@ class FolderStore(ObjectStore):
                     return file.read(most)
             except FileNotFoundError:
                 raise DataError(f"{self.url} holds no object {key}.") from None
+
+    def delete(self, key: str) -> None:
+        """See `DisposableStore`; folders that are empty then go along."""
+        path = self._path(key)
+        with self._faults("written"):
+            path.unlink(missing_ok=True)
+            for folder in path.parents:
+                if folder == self._folder or any(folder.iterdir()):
+                    break
+                folder.rmdir()
 
     def keys(self, prefix: str) -> list[str]:
         """See `ObjectStore`."""
@@ -113,10 +125,10 @@ class FolderStore(ObjectStore):
 
     def _explain(self, error: OSError, done: str) -> NoReturn:
         reason = error.strerror or type(error).__name__
-        message = f"The bronze folder {self._folder} can't be {done}: {reason}."
+        message = f"The folder {self._folder} can't be {done}: {reason}."
         fault: StocksError
         if error.errno in _LASTING:
-            fault = ConfigError(message, hint=_LASTING[error.errno])
+            fault = ConfigError(message, hint=_LASTING[error.errno].format(setting=self._setting))
         else:
             fault = StoreUnavailable(message)
         raise fault from error

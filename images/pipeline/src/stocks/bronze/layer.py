@@ -16,7 +16,7 @@ from isal import igzip
 
 from stocks.bronze.folder_store import FolderStore
 from stocks.bronze.object_key import Area, ObjectKey
-from stocks.bronze.object_store import ObjectStore
+from stocks.bronze.object_store import DisposableStore, ObjectStore
 from stocks.errors import ConfigError, CorruptObject, DataError
 from stocks.providers.inflate import gzip_unpacker, inflate
 from stocks.providers.provider import Answer, Endpoint
@@ -119,7 +119,7 @@ class Bronze:
             return body
         raise CorruptObject(
             f"The bytes of {self.store.url}/{key} {wrong}.",
-            hint="Restore that object from a copy, or move it away; then fetch the symbol again.",
+            hint="Restore that object from an earlier version or a copy, or move it away; then fetch the symbol again.",
         )
 
     def _put(
@@ -175,22 +175,33 @@ def open_bronze(settings: Settings) -> Bronze:
     Raises:
         ConfigError: The address is none of a store.
     """
+    return Bronze(_open_store(settings, settings.store_url, "STOCKS_STORE_URL"), most=settings.stocks_answer_bytes)
+
+
+def open_backups(settings: Settings) -> DisposableStore:
+    """The store of backups that the settings name.
+
+    Raises:
+        ConfigError: The address is none of a store.
+    """
+    return _open_store(settings, settings.backup_url, "STOCKS_BACKUP_URL")
+
+
+def _open_store(settings: Settings, address: str, setting: str) -> DisposableStore:
     wrong = ConfigError(
-        "STOCKS_STORE_URL names no store.",
-        hint="Use file:///folder or s3://bucket/prefix, with no credential in it.",
+        f"{setting} names no store.", hint="Use file:///folder or s3://bucket/prefix, with no credential in it."
     )
     try:
-        url = urlsplit(settings.store_url)
+        url = urlsplit(address)
     except ValueError:
         raise wrong from None
     if "@" in url.netloc or url.query or url.fragment or "\0" in unquote(url.path):
         raise wrong
     if url.scheme == "file" and url.netloc in {"", "localhost"} and url.path.startswith("/"):
-        return Bronze(FolderStore(Path(url2pathname(url.path))), most=settings.stocks_answer_bytes)
+        return FolderStore(Path(url2pathname(url.path)), setting)
     if url.scheme == "s3" and url.netloc:
         # boto3 takes a quarter of a second to import: the embedded run does without it.
         from stocks.bronze.bucket_store import BucketStore, s3_client
 
-        store = BucketStore(url.netloc, url.path.strip("/"), s3_client(settings))
-        return Bronze(store, most=settings.stocks_answer_bytes)
+        return BucketStore(url.netloc, url.path.strip("/"), s3_client(settings))
     raise wrong

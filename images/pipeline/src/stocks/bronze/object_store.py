@@ -1,4 +1,4 @@
-"""What bronze asks of a store: four verbs, none of which overwrites or deletes."""
+"""What bronze asks of a store: four verbs, none of which overwrites or deletes. Backups, which grow old, delete."""
 
 from __future__ import annotations
 
@@ -41,8 +41,17 @@ class ObjectStore(Protocol):
         """The keys that begin with a prefix, sorted. Names that begin with a dot are not listed."""
         ...
 
-    def check(self) -> None:
-        """Finds out whether the store can be listed, written and read, and keeps what it holds.
+    def guard(self, key: str, data: bytes) -> str:  # noqa: ARG002
+        """What becomes of an object that somebody with this process's rights writes over; empty where nothing keeps it.
+
+        Args:
+            key: Of an object that is there; it is written over.
+            data: Its bytes.
+        """
+        return ""
+
+    def check(self) -> str:
+        """Finds out whether the store can be listed, written and read, and keeps what it holds; gives `guard`'s word.
 
         Leaves one small object with a fixed key, which is never listed.
         """
@@ -55,6 +64,15 @@ class ObjectStore(Protocol):
             )
         if self.get(_PROBE) != _PROBE_BODY:
             raise ConfigError(f"{self.url} gives back other bytes than were written.")
+        return self.guard(_PROBE, _PROBE_BODY)
+
+
+class DisposableStore(ObjectStore, Protocol):
+    """A store in which may be deleted."""
+
+    def delete(self, key: str) -> None:
+        """Deletes an object; one that isn't there is passed over."""
+        ...
 
 
 def is_listed(key: str) -> bool:

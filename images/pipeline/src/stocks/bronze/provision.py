@@ -1,5 +1,9 @@
 """Buckets, and logins that may do in one bucket what they need and no more; made in a server of our own.
 
+A bucket that is only added to keeps every version of an object, and locks it, as far as the server can: S3's right to
+write a key is the right to write over it, too, and neither RustFS nor versitygw knows the condition by which a policy
+of AWS asks for `If-None-Match`. A bucket in which may be deleted forgets by itself what is old.
+
 S3 itself knows no users. RustFS makes them by its admin API, and grants by policies that belong to the user. Where
 the server has no such API, versitygw's is tried: it stands in for RustFS on machines that can't have its image, and
 grants by policies that belong to the bucket.
@@ -8,8 +12,10 @@ grants by policies that belong to the bucket.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -24,11 +30,23 @@ from stocks.errors import ConfigError, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import LifecycleRuleTypeDef
 
 _READ = ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")
 _APPEND = (*_READ, "s3:PutObject")
 _WRITE = (*_APPEND, "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _OF_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation")
+# How servers say that they have no versions, locks or lifecycles, or that a bucket was made without a lock.
+_NOT_THERE = frozenset(
+    {
+        "InvalidBucketState",
+        "MethodNotAllowed",
+        "NotImplemented",
+        "ObjectLockConfigurationNotFoundError",
+        "ObjectLockConfigurationNotAllowedError",
+        "VersioningNotConfigured",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +84,22 @@ def read_login(folder: Path, *, may_delete: bool) -> Login:
     return Login(bucket=folder.name, access_key=access_key, secret_key=secret_key, may_delete=may_delete)
 
 
-def provision(client: S3Client, logins: list[Login], *, transport: httpx.BaseTransport | None = None) -> list[str]:
+def provision(
+    client: S3Client,
+    logins: list[Login],
+    *,
+    lock_days: int = 0,
+    expire_days: Mapping[str, int] = MappingProxyType({}),
+    transport: httpx.BaseTransport | None = None,
+) -> list[str]:
     """Makes the buckets and the logins, and brings the logins' secrets and rights to what they should be.
 
     Args:
         client: Of the server's root login.
         logins: One a bucket.
+        lock_days: For which an object of a bucket that is only added to can't be changed or deleted, but by who may
+            bypass the governance of its lock; 0: it is not locked.
+        expire_days: After which the server deletes an object, by bucket; 0, or a bucket that is not named: never.
         transport: How the admin API is reached; the network by default.
 
     Returns:
@@ -86,7 +114,12 @@ def provision(client: S3Client, logins: list[Login], *, transport: httpx.BaseTra
     with bucket_faults(url), httpx.Client(base_url=url, timeout=30, transport=transport) as http:
         server = _Admin(client, http)
         for login in logins:
-            said.append(f"Bucket {login.bucket} {'made' if _create_bucket(client, login.bucket) else 'is there'}.")
+            is_made = _create_bucket(client, login.bucket, with_lock=not login.may_delete)
+            said.append(f"Bucket {login.bucket} {'made' if is_made else 'is there'}.")
+            if not login.may_delete:
+                said += _keep(client, login.bucket, lock_days)
+            elif days := expire_days.get(login.bucket):
+                said.append(_expire(client, login.bucket, days))
             users: _Users = RustfsUsers(server)
             if not users.put(login):
                 users = VersityUsers(server, client)
@@ -99,15 +132,68 @@ def provision(client: S3Client, logins: list[Login], *, transport: httpx.BaseTra
     return said
 
 
-def _create_bucket(client: S3Client, bucket: str) -> bool:
+def _create_bucket(client: S3Client, bucket: str, *, with_lock: bool) -> bool:
     try:
         client.head_bucket(Bucket=bucket)
     except aws.ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
             raise
-        client.create_bucket(Bucket=bucket)
+        # Objects can be locked only in a bucket that was made so.
+        if not (with_lock and _can(lambda: client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True))):
+            client.create_bucket(Bucket=bucket)
         return True
     return False
+
+
+def _keep(client: S3Client, bucket: str, lock_days: int) -> list[str]:
+    """Lets a bucket keep what is written over or deleted."""
+    said = []
+    is_versioned = _can(
+        lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    )
+    said.append(
+        f"Bucket {bucket} keeps " + ("every version of an object." if is_versioned else "no versions: it can't.")
+    )
+    if lock_days:
+        is_locked = _can(
+            lambda: client.put_object_lock_configuration(
+                Bucket=bucket,
+                ObjectLockConfiguration={
+                    "ObjectLockEnabled": "Enabled",
+                    "Rule": {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": lock_days}},
+                },
+            )
+        )
+        said.append(
+            f"Bucket {bucket} locks an object for {lock_days} days."
+            if is_locked
+            else f"Bucket {bucket} locks nothing: the server can't, or the bucket was made without."
+        )
+    return said
+
+
+def _expire(client: S3Client, bucket: str, days: int) -> str:
+    """Lets the server delete what is old in a bucket."""
+    rule: LifecycleRuleTypeDef = {
+        "ID": "expire",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "Expiration": {"Days": days},
+    }
+    if _can(lambda: client.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})):
+        return f"Bucket {bucket} deletes an object after {days} days."
+    return f"Bucket {bucket} deletes nothing by itself: the server can't."
+
+
+def _can(ask: Callable[[], object]) -> bool:
+    """Whether the server does it: not every S3 server has all of S3."""
+    try:
+        ask()
+    except aws.ClientError as error:
+        if error.response.get("Error", {}).get("Code") not in _NOT_THERE:
+            raise
+        return False
+    return True
 
 
 class _Admin:

@@ -88,8 +88,8 @@ def ending(today: date) -> list[str]:
 
 def _store(settings: Settings) -> str:
     bronze = open_bronze(settings)
-    bronze.store.check()
-    return f"{bronze.store.url}, {len(bronze.symbols())} symbols"
+    guard = bronze.store.check()
+    return f"{bronze.store.url}, {len(bronze.symbols())} symbols" + (f", {guard}" if guard else "")
 
 
 def _warehouse(settings: Settings) -> str:
