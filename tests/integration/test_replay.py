@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from tests.conftest import NewInstance
 from tests.instance import Instance, events
 
 FRIDAY, MONDAY = "2005-02-25", "2005-02-28"  # Apple's two-for-one split was on that Monday
 AAPL = "select price_date, adjusted_close from silver.price_bar where symbol = 'AAPL' order by 1"
+HISTORY = "select symbol, company_name, dbt_valid_from, dbt_valid_to from snapshots.dim_stock_versions order by 1, 3"
 RETURNS = "select price_date, simple_return from gold.fact_adjusted_prices where symbol = 'AAPL' order by 1"
 
 
@@ -19,6 +22,11 @@ def known(instance: Instance) -> tuple[dict[str, list[str]], list[str], list[str
         instance.query(f"select {columns} from silver.price_bar order by 1, 2, 3"),
         instance.query("select * from silver.restatement order by bronze_key"),
     )
+
+
+def lose_the_warehouse(instance: Instance) -> None:
+    """As if its disk were gone; files of the server's account among them."""
+    subprocess.run(["rm", "-rf", instance.state / "postgres"], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,7 @@ def test_replay_as_of_the_friday_brings_it_back_and_replay_the_monday(
     back = instance.stocks("replay", "--as-of", FRIDAY, "--json", STOCKS_PROVIDER_URL="http://127.0.0.1:1")
     assert back.returncode == 0, back.stdout
     assert known(instance) == friday[:3]
+    lose_the_warehouse(instance)  # bronze alone is enough
     forth = instance.stocks("replay", "--json", STOCKS_PROVIDER_URL="http://127.0.0.1:1")
     assert forth.returncode == 0, forth.stdout
     assert known(instance) == monday[:3]
@@ -72,7 +81,7 @@ def test_replay_as_of_the_friday_brings_it_back_and_replay_the_monday(
 
 def test_a_killed_replay_is_made_good_by_the_next(two_days: tuple[Instance, list[object]]) -> None:
     instance, [_, monday] = two_days
-    instance.stop_when(lambda event: event.get("stage") == "replay" and event.get("done") == 2, "replay")
+    instance.stop_when(lambda event: event.get("stage") == "replay", "replay")
     assert instance.stocks("replay").returncode == 0
     assert known(instance) == monday[:3]
 
@@ -81,6 +90,25 @@ def test_an_older_day_changes_nothing_that_is_known(two_days: tuple[Instance, li
     instance, [_, monday] = two_days
     assert instance.stocks("run", STOCKS_SAMPLE_AS_OF="2004-12-01").returncode == 0
     assert known(instance)[1] == monday[1]
+
+
+def test_what_a_backup_gives_back_is_what_was_lost(two_days: tuple[Instance, list[object]]) -> None:
+    instance, [_, monday] = two_days
+    assert instance.stocks("universe", "add", "TSLA").returncode == 0
+    assert instance.stocks("backup").returncode == 0
+    history = instance.query(HISTORY)
+    runs = instance.query("select * from ops.run where command <> 'backup' order by run_id")
+    lose_the_warehouse(instance)
+    restored = instance.stocks("restore")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert instance.query("select * from ops.run order by run_id") == runs
+    assert instance.stocks("restore").returncode == 78, "it is empty no more"
+    assert instance.stocks("gold", "--if-changed").returncode == 0
+    gold, *silver = known(instance)
+    assert silver == list(monday[1:3])
+    for table, rows in gold.items():
+        assert [row for row in rows if "TSLA" not in row] == monday[0][table], table
+    assert [row for row in instance.query(HISTORY) if not row.startswith("TSLA")] == history
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2005-02-30", "2005-13-01T00:00"])

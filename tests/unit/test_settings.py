@@ -44,6 +44,8 @@ def test_names_are_the_architectures() -> None:
         "STOCKS_TAIL_OVERLAP",
         "STOCKS_WHOLE_EVERY",
         "STOCKS_STORE_URL",
+        "STOCKS_BACKUP_URL",
+        "STOCKS_LOG_DAYS",
         "STOCKS_WAREHOUSE_URL",
         "STOCKS_CONNECT_WAIT",
         "STOCKS_STATE_DIR",

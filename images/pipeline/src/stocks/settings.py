@@ -57,10 +57,14 @@ class Settings(BaseSettings):
     """Days after which a series is fetched whole anyway; the symbols have their turns spread over them. 1: always."""
     stocks_store_url: str | None = None
     """Bronze: file:///folder or s3://bucket/prefix; the state folder where unset."""
+    stocks_backup_url: str | None = None
+    """Backups of the warehouse: file:///folder or s3://bucket/prefix; the state folder where unset."""
     stocks_warehouse_url: SecretStr | None = None
     """postgresql://user:password@host:port/database; the embedded server where unset."""
     stocks_connect_wait: int = Field(default=0, ge=0)
     """Seconds to wait for a warehouse that can't be reached: in a cluster the network may come after the pod."""
+    stocks_log_days: int = Field(default=400, ge=62)
+    """Days for which the warehouse keeps its logs: runs, steps, what gold's tests found, requests that were counted."""
     stocks_state_dir: Path = Path(".state")
     """Folder of the embedded instance: PostgreSQL, bronze, dbt's artifacts, locks."""
     aws_endpoint_url_s3: str | None = None
@@ -104,6 +108,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The bronze store in force."""
         return self.stocks_store_url or (self.stocks_state_dir / "bronze").as_uri()
+
+    @property
+    def backup_url(self) -> str:
+        """The store of backups in force."""
+        return self.stocks_backup_url or (self.stocks_state_dir / "backups").as_uri()
 
 
 def api_keys() -> list[str]:

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from stocks.cli import bootstrap, doctor, sample_api, universe, warehouse, worker
+from stocks.cli import backup, bootstrap, doctor, sample_api, universe, warehouse, worker
 from stocks.cli.steps import command_of, replay_command, run_command
 from stocks.errors import INTERRUPTED, ConfigError, StocksError, code_of
 from stocks.steps import REPORT, STEPS
@@ -50,7 +50,15 @@ app = typer.Typer(
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Whole pipeline": (run_command(), replay_command()),
     "Steps": tuple(map(command_of, (*STEPS, REPORT))),
-    "Warehouse": (warehouse.migrate, warehouse.query, warehouse.status, warehouse.accept, warehouse.reconcile),
+    "Warehouse": (
+        warehouse.migrate,
+        warehouse.query,
+        warehouse.status,
+        warehouse.accept,
+        warehouse.reconcile,
+        backup.backup,
+        backup.restore,
+    ),
     "Try and check": (doctor.doctor, sample_api.sample_api),
     "Cluster": (worker.worker,),
 }

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -88,13 +88,42 @@ def migrate(warehouse: Warehouse, known: Sequence[Migration] | None = None) -> l
             connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
             connection.execute(_LEDGER)
             missing = _missing(connection, known)  # again, now that no other process is at it
-            for migration in missing:
-                connection.execute(migration.statements.encode())
-                connection.execute(
-                    "insert into migration.applied (version, name, checksum, lives_with) values (%s, %s, %s, %s)",
-                    [migration.version, migration.name, migration.checksum, migration.lives_with],
-                )
+            _apply(connection, missing)
         return missing
+
+
+@contextlib.contextmanager
+def remake(connection: Connection, version: int) -> Iterator[None]:
+    """Makes the schemas of an empty warehouse anew as an earlier version had them, and brings them on in the end.
+
+    Args:
+        connection: Of the owner, in a transaction.
+        version: The newest migration that the warehouse shall have within the context.
+
+    Raises:
+        ConfigError: This code does not know it.
+    """
+    known = migrations()
+    if version not in {migration.version for migration in known}:
+        raise ConfigError(
+            f"The backup is of a warehouse with migration {version:04d}, which this version of the code does not know.",
+            hint="Run the newer version.",
+        )
+    connection.execute("select pg_advisory_xact_lock(%s)", [_LOCK])
+    connection.execute("drop schema if exists silver, ops, gold, gold_next, snapshots, migration cascade")
+    connection.execute(_LEDGER)
+    _apply(connection, [migration for migration in known if migration.version <= version])
+    yield
+    _apply(connection, [migration for migration in known if migration.version > version])
+
+
+def _apply(connection: Connection, wanted: Iterable[Migration]) -> None:
+    for migration in wanted:
+        connection.execute(migration.statements.encode())
+        connection.execute(
+            "insert into migration.applied (version, name, checksum, lives_with) values (%s, %s, %s, %s)",
+            [migration.version, migration.name, migration.checksum, migration.lives_with],
+        )
 
 
 def check_version(warehouse: Warehouse, known: Sequence[Migration] | None = None, *, wait: float = 0) -> None:
