@@ -191,3 +191,47 @@ class TestSumUp:
         assert len(summary.failures) == 61
         assert summary.message.startswith("1 step ended; extract S0: it never said")
         assert summary.message.endswith("; and 51 more")
+
+
+def test_old_logs_go_but_not_those_of_the_gold_that_is_read(log: RunLog, warehouse: Warehouse) -> None:
+    ids = {name: uuid.uuid4() for name in ("old", "built", "published", "newest", "fresh")}
+    with warehouse.connect(Role.WRITER) as connection:
+        for name, run_id in ids.items():
+            days = 0 if name == "fresh" else 401
+            connection.execute(
+                "insert into ops.run (run_id, command, started_at) values (%s, %s, now() - %s * interval '1 day')",
+                [run_id, name, days],
+            )
+            connection.execute(
+                "insert into ops.step (run_id, step, started_at, exit_code) values (%s, 'gold', now(), 0)", [run_id]
+            )
+            if name in ("built", "published", "newest"):
+                connection.execute(
+                    """
+                    with build as (
+                        insert into ops.gold_build
+                            (run_id, started_at, published_at, load_id, fingerprint, full_refresh)
+                        values (%s, now() - interval '401 days', %s, 1, '', false) returning build_id
+                    )
+                    insert into ops.data_quality (build_id, rule, model, severity, status, failures, checked_at)
+                    select build_id, 'r', 'm', 'error', 'pass', 0, now() from build
+                    """,
+                    [run_id, START if name != "newest" else None],
+                )
+        connection.execute(
+            """
+            insert into ops.api_budget (budget_key, day, used, next_slot_at)
+            select 'k', current_date - days, 1, now() from unnest('{0, 400, 401}'::integer[]) as days
+            """
+        )
+        connection.execute(
+            "insert into ops.api_symbol (budget_key, month, symbol) values"
+            " ('k', '2020-01-01', 'IBM'), ('k', current_date, 'IBM')"
+        )
+    for _ in range(2):
+        log.prune(400)
+        assert rows(warehouse, "select command from ops.run order by 1") == [("fresh",), ("newest",), ("published",)]
+        assert rows(warehouse, "select count(*) from ops.step") == [(3,)]
+        assert rows(warehouse, "select count(*) from ops.data_quality") == [(2,)]
+        assert rows(warehouse, "select current_date - day from ops.api_budget order by 1") == [(0,), (400,)]
+        assert rows(warehouse, "select count(*) from ops.api_symbol") == [(1,)]

@@ -203,7 +203,8 @@ def open_run(
         log = RunLog(warehouse, run_id or uuid.uuid4())
         if any(step.is_logged for step in flow.steps):
             log.sweep(None if is_own else flow.name)
-            log.begin(flow.name, **in_words(settings))
+            if log.begin(flow.name, **in_words(settings)):
+                log.prune(settings.stocks_log_days)
         try:
             yield warehouse, log
         except BaseException as error:

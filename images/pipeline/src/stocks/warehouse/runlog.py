@@ -7,13 +7,30 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg.types.json import Jsonb
 
 from stocks.errors import OK, StocksError, TransientError, code_of, sum_of_codes
 from stocks.warehouse.connection import Role, Warehouse
 
+_OLD_BUILD: LiteralString = """
+    builds.started_at < now() - %(days)s * interval '1 day'
+    and builds.build_id <> (select max(build_id) from ops.gold_build)
+    and builds.build_id is distinct from (select max(build_id) from ops.gold_build where published_at is not null)
+"""
+_OLD_RUN: LiteralString = """
+    runs.started_at < now() - %(days)s * interval '1 day'
+    and not exists (select from ops.gold_build where run_id = runs.run_id)
+"""
+_PRUNE: tuple[LiteralString, ...] = (
+    f"delete from ops.data_quality as found using ops.gold_build as builds where builds.build_id = found.build_id and {_OLD_BUILD}",  # noqa: S608, E501
+    f"delete from ops.gold_build as builds where {_OLD_BUILD}",  # noqa: S608
+    f"delete from ops.step using ops.run as runs where step.run_id = runs.run_id and {_OLD_RUN}",  # noqa: S608
+    f"delete from ops.run as runs where {_OLD_RUN}",  # noqa: S608
+    "delete from ops.api_budget where day < current_date - %(days)s::integer",
+    "delete from ops.api_symbol where month < current_date - %(days)s::integer",
+)
 _SHOWN = 10  # failures in a run's message; all of them are in ops.step
 
 
@@ -72,16 +89,26 @@ class RunLog:
         self._warehouse = warehouse
         self.run_id = run_id
 
-    def begin(self, command: str, *, source: str, series: str) -> None:
-        """Notes that the run has begun; a second call changes nothing."""
+    def begin(self, command: str, *, source: str, series: str) -> bool:
+        """Notes that the run has begun; a second call changes nothing, and gives False."""
         with self._warehouse.connect(Role.WRITER) as connection:
-            connection.execute(
+            noted = connection.execute(
                 """
                 insert into ops.run (run_id, command, source, series) values (%s, %s, %s, %s)
                 on conflict do nothing
                 """,
                 [self.run_id, command, source, series],
             )
+            return noted.rowcount == 1
+
+    def prune(self, days: int) -> None:
+        """Deletes logs that are older: runs, steps, builds with what their tests found, requests that were counted.
+
+        The newest build and the newest that was published stay, however old; so do their runs.
+        """
+        with self._warehouse.connect(Role.WRITER) as connection, connection.transaction():
+            for statement in _PRUNE:
+                connection.execute(statement, {"days": days})
 
     def sweep(self, command: str | None = None) -> None:
         """Marks runs that never ended. Call it only while no other run (of that command) can be at work."""
