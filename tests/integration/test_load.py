@@ -488,14 +488,14 @@ class TestOrder:
             total.add(load(connection, one))
         load(connection, made(bar(MONDAY, 3), symbol="AAPL"))
         before = self.everything(connection)
-        assert reload(connection, "IBM", versions) == total
+        assert reload(connection, ["IBM"], [[one] for one in versions]) == {"IBM": total}
         assert self.everything(connection) == before
 
     def test_reload_of_fewer_objects_forgets_the_others(self, connection: Connection) -> None:
         first, second = made(bar(MONDAY)), made(bar(MONDAY, 5), bar(TUESDAY), at=1)
         for one in (first, second):
             load(connection, one)
-        reload(connection, "IBM", [first])
+        reload(connection, ["IBM"], [[first]])
         assert closes(connection) == {MONDAY: 10}
         assert restatements(connection) == []
         assert pending(connection, [first.key, second.key]) == [second.key]
@@ -505,12 +505,12 @@ class TestOrder:
         load(connection, first)
         before = self.everything(connection)
 
-        def broken() -> Iterable[Load]:
-            yield first
+        def broken() -> Iterable[list[Load]]:
+            yield [first]
             raise ConfigError("in the middle")
 
         with pytest.raises(ConfigError):
-            reload(connection, "IBM", broken())
+            reload(connection, ["IBM"], broken())
         assert self.everything(connection) == before
 
     @staticmethod
@@ -751,6 +751,6 @@ class TestCompany:
     def test_reload_of_the_series_keeps_the_company(self, connection: Connection) -> None:
         key = self.key(0)
         load_company(connection, Company(key, {"company_name": "IBM"}))
-        reload(connection, "IBM", [])
+        reload(connection, ["IBM"], [])
         assert self.names(connection) == [("IBM", "IBM", None)]
         assert pending(connection, [key]) == []

@@ -203,7 +203,7 @@ def test_whatever_is_told_the_greater_number_of_witnesses_is_believed(connection
         close, basis, volume = TELLINGS[model.held[0]]
         assert held(connection, symbol)[1:] == (close, close, pytest.approx(basis), volume)
     before = held(connection, symbol)
-    reload(connection, symbol, loads)
+    reload(connection, [symbol], [[one] for one in loads])
     assert held(connection, symbol) == before
     # Any state is healed by as many good answers as bear it out, one of them where it was told once.
     for at in range(len(told), len(told) + model.held[1]):

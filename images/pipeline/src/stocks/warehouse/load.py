@@ -158,13 +158,13 @@ values (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 
 _FORGET: tuple[LiteralString, ...] = (
-    "delete from silver.bar where series_id in (select series_id from silver.series where symbol = %s)",
-    "delete from silver.series where symbol = %s",
-    "delete from silver.rejected_bar where symbol = %s",
-    "delete from silver.suspect_bar where symbol = %s",
-    "delete from silver.contested_bar where symbol = %s",
-    "delete from silver.restatement where symbol = %s",
-    "delete from ops.bronze_object where symbol = %s and interval is not null",
+    "delete from silver.bar where series_id in (select series_id from silver.series where symbol = any(%s))",
+    "delete from silver.series where symbol = any(%s)",
+    "delete from silver.rejected_bar where symbol = any(%s)",
+    "delete from silver.suspect_bar where symbol = any(%s)",
+    "delete from silver.contested_bar where symbol = any(%s)",
+    "delete from silver.restatement where symbol = any(%s)",
+    "delete from ops.bronze_object where symbol = any(%s) and interval is not null",
 )
 
 _ANALYZED: LiteralString = """
@@ -251,13 +251,26 @@ def load_apart(connection: Connection, loads: Sequence[Load]) -> dict[str, LoadC
     return {symbol: ended for own in by_symbol.values() for symbol, ended in load_apart(connection, own).items()}
 
 
-def reload(connection: Connection, symbol: str, loads: Iterable[Load]) -> LoadCounts:
-    """Replaces all that silver holds of a symbol's series by what these objects give, in one transaction."""
+def reload(connection: Connection, symbols: Sequence[str], rounds: Iterable[Sequence[Load]]) -> dict[str, LoadCounts]:
+    """Replaces all that silver holds of some symbols' series by what objects give, in one transaction.
+
+    Args:
+        connection: Of a writer.
+        symbols: Whose series.
+        rounds: Objects that are loaded together; each round is asked for when the one before it is loaded.
+
+    Returns:
+        What changed, by symbol.
+    """
     with connection.transaction():
-        lock_symbols(connection, [symbol])
+        lock_symbols(connection, symbols)
         for forget_all in _FORGET:
-            connection.execute(forget_all, [symbol])
-        return _sum(counts for one in loads for counts in _load(connection, [one]).values())
+            connection.execute(forget_all, [list(symbols)])
+        total = {symbol: LoadCounts() for symbol in symbols}
+        for round_ in rounds:
+            for symbol, counts in _load(connection, round_).items():
+                total[symbol].add(counts)
+    return total
 
 
 def load_company(connection: Connection, one: Company) -> None:

@@ -6,18 +6,22 @@ A fault of one ticker is collected and not raised, so that the others go on.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import pairwise
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Self, TypeVar
+
+import psycopg
 
 from stocks.bronze import Bronze, ObjectKey
 from stocks.bronze.extract import batches
 from stocks.bronze.side_by_side import Handover, in_thread
 from stocks.errors import DataError, MalformedPayload
 from stocks.outcome import LoadCounts, Outcome
-from stocks.providers import provider_of
+from stocks.providers import Endpoint, Provider, provider_of
+from stocks.providers.frame import Decoded
 from stocks.report import Report
 from stocks.silver import ParsedSeries, judge_series
 from stocks.silver.rules import ACCEPTABLE
@@ -41,6 +45,8 @@ from stocks.warehouse.tails import SeriesName, held_until
 T = TypeVar("T", Load, Company)
 
 _TICKERS_AT_ONCE = 50
+_REPLAYED_AT_ONCE = 20
+"""Tickers, an answer each at a time: a statement costs the same for one as for all of them."""
 _BARS_AT_ONCE = 20_000
 """Three long series: more in one transaction is no faster."""
 
@@ -149,35 +155,133 @@ def replay(
     outcome = Outcome(tickers=list(tickers))
     report.begin("replay", len(tickers))
     with warehouse.connect(Role.WRITER) as connection:
-
-        def parsed_in_turn(bronze: Bronze, key: ObjectKey) -> Load:
-            return parse(bronze, key, held_until(connection, [key.symbol]) if key.is_tail else {})
-
-        for done, symbol in enumerate(tickers, start=1):
-            held, told = bronze.held(symbol), bronze.held(symbol, area="reference")
-            keys, overviews = _known(held.keys, as_of), _known(told.keys, as_of)
-            try:
-                # Apart: what is wrong with the company leaves its prices alone.
-                faults = _Faults()
-                with connection.transaction():
-                    counts = reload(connection, symbol, _read(parsed_in_turn, bronze, keys, keys, faults))
-                    faults.check()
-                outcome.counts.add(counts)
-                with connection.transaction():
-                    forget_company(connection, symbol)
-                    for company in _read(_company, bronze, overviews, overviews, faults):
-                        load_company(connection, company)
-                    faults.check()
-                outcome.done[symbol] = f"{len(keys)} answers"
-            except DataError as error:
-                outcome.errors[symbol] = error
-            if stray := held.stray or told.stray:
-                outcome.errors.setdefault(symbol, stray)
-            _note_refusal(symbol, refusals(connection, [symbol]).get(symbol, ()), sources, outcome)
-            report.advance("replay", done, symbol)
+        done = 0
+        for batch in batches(tickers, _REPLAYED_AT_ONCE):
+            histories = {symbol: _History.of(bronze, symbol, as_of) for symbol in batch}
+            for symbol, ended in _replay(bronze, connection, histories).items():
+                if isinstance(ended, DataError):
+                    outcome.errors[symbol] = ended
+                else:
+                    outcome.counts.add(ended)
+            # Apart: what is wrong with the company leaves its prices alone.
+            for symbol, history in histories.items():
+                try:
+                    _replay_company(bronze, connection, symbol, history.overviews)
+                    outcome.done[symbol] = f"{len(history.keys)} answers"
+                except DataError as error:
+                    outcome.errors.setdefault(symbol, error)
+                if history.stray:
+                    outcome.errors.setdefault(symbol, history.stray)
+            refused = refusals(connection, batch)
+            for symbol in batch:
+                if symbol in outcome.errors:
+                    outcome.done.pop(symbol, None)
+                _note_refusal(symbol, refused.get(symbol, ()), sources, outcome)
+            done += len(batch)
+            report.advance("replay", done, batch[-1])
         analyze(connection)
     outcome.detail["counts"] = asdict(outcome.counts)
     return outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class _History:
+    """What bronze knew of a symbol."""
+
+    keys: list[ObjectKey]
+    """Of its series, oldest first."""
+    overviews: list[ObjectKey]
+    stray: DataError | None
+
+    @classmethod
+    def of(cls, bronze: Bronze, symbol: str, as_of: datetime | None) -> Self:
+        """At a moment; all where None."""
+        held, told = bronze.held(symbol), bronze.held(symbol, area="reference")
+        return cls(keys=_known(held.keys, as_of), overviews=_known(told.keys, as_of), stray=held.stray or told.stray)
+
+
+def _replay(
+    bronze: Bronze, connection: Connection, histories: Mapping[str, _History]
+) -> dict[str, LoadCounts | DataError]:
+    """Replaces the series of some symbols together; where that fails, each symbol's apart.
+
+    Returns:
+        By symbol what changed, or why its series are what they were.
+    """
+    faults = {symbol: _Faults() for symbol in histories}
+    until: dict[SeriesName, date] = {}
+    read = _Reader(bronze, [history.keys for history in histories.values()], until)
+    waiting = [_read(read, bronze, each.keys, each.keys, faults[symbol]) for symbol, each in histories.items()]
+    has_tails = any(key.is_tail for history in histories.values() for key in history.keys)
+
+    def rounds() -> Iterator[list[Load]]:
+        """The oldest of each series that is not loaded yet; a tail is judged beside what is loaded then."""
+        while True:
+            if has_tails:
+                until.clear()
+                until.update(held_until(connection, histories))
+            round_ = [one for each in waiting if (one := next(each, None)) is not None]
+            if not round_:
+                return
+            yield round_
+
+    try:
+        with connection.transaction():
+            ended = reload(connection, list(histories), rounds())
+            for fault in faults.values():
+                fault.check()
+    except DataError as error:
+        wrong = error
+    except (psycopg.DataError, psycopg.IntegrityError) as error:
+        wrong = DataError(f"Silver can't take what was told: {str(error).splitlines()[0]}.")
+    else:
+        return {**ended}
+    if len(histories) == 1:
+        return dict.fromkeys(histories, wrong)
+    return {
+        symbol: became
+        for symbol, history in histories.items()
+        for symbol, became in _replay(bronze, connection, {symbol: history}).items()
+    }
+
+
+def _replay_company(bronze: Bronze, connection: Connection, symbol: str, overviews: Sequence[ObjectKey]) -> None:
+    faults = _Faults()
+    with connection.transaction():
+        forget_company(connection, symbol)
+        for company in _read(_company, bronze, overviews, overviews, faults):
+            load_company(connection, company)
+        faults.check()
+
+
+class _Reader:
+    """Parses answers of several histories, and meanwhile, in threads, what comes next in each.
+
+    Args:
+        bronze: Holds them.
+        histories: Keys, oldest first.
+        until: The newest final bar that silver holds of each series at the time, for tails.
+    """
+
+    def __init__(
+        self, bronze: Bronze, histories: Iterable[Sequence[ObjectKey]], until: Mapping[SeriesName, date]
+    ) -> None:
+        self._bronze = bronze
+        self._until = until
+        self._next = {key: following for keys in histories for key, following in pairwise(keys)}
+        self._begun: dict[ObjectKey, Callable[[], Load | Decoded | MalformedPayload]] = {}
+
+    def __call__(self, _bronze: Bronze, key: ObjectKey) -> Load:
+        """What `parse` gives."""
+        found = self._begun.pop(key, None) or self._begin(key)
+        if following := self._next.get(key):
+            self._begun[following] = self._begin(following)
+        told = found()
+        return told if isinstance(told, Load) else judge(key, told, self._until)
+
+    def _begin(self, key: ObjectKey) -> Callable[[], Load | Decoded | MalformedPayload]:
+        # A tail is judged beside what is loaded by then.
+        return in_thread(partial(decode if key.is_tail else parse, self._bronze, key))
 
 
 class _Faults(dict[tuple[str, str, bool], DataError]):
@@ -242,15 +346,33 @@ def parse(bronze: Bronze, key: ObjectKey, until: Mapping[SeriesName, date] = Map
     Raises:
         DataError: It can't be read, or is none that holds bars.
     """
-    provider = provider_of(key.source)
-    endpoint = provider.endpoint(key.endpoint)
-    if endpoint.interval is None:
-        raise DataError(f"{key.endpoint} of {key.source} gives no bars.")
-    body, day = bronze.read(key), until.get((key.symbol, endpoint.interval, key.source)) if key.is_tail else None
+    return judge(key, decode(bronze, key), until)
+
+
+def decode(bronze: Bronze, key: ObjectKey) -> Decoded | MalformedPayload:
+    """What an answer in bronze says, unjudged; or why it says nothing.
+
+    Raises:
+        DataError: It can't be read, or is none that holds bars.
+    """
+    provider, endpoint = _of_bars(key)
+    body = bronze.read(key)
     try:
-        judge = judge_series if day is None else partial(judge_tail, until=day)
-        series = judge(
-            provider.read(body, endpoint),
+        return provider.read(body, endpoint)
+    except MalformedPayload as error:
+        return error
+
+
+def judge(key: ObjectKey, told: Decoded | MalformedPayload, until: Mapping[SeriesName, date]) -> Load:
+    """What silver says of what an answer says; the arguments are those of `parse`."""
+    provider, endpoint = _of_bars(key)
+    assert endpoint.interval is not None
+    day = until.get((key.symbol, endpoint.interval, key.source)) if key.is_tail else None
+    try:
+        if isinstance(told, MalformedPayload):
+            raise told
+        series = (judge_series if day is None else partial(judge_tail, until=day))(
+            told,
             symbol=key.symbol,
             interval=endpoint.interval,
             observed_at=key.observed_at,
@@ -260,6 +382,14 @@ def parse(bronze: Bronze, key: ObjectKey, until: Mapping[SeriesName, date] = Map
     except MalformedPayload as error:
         series = ParsedSeries.refusal(error.message)
     return Load(key, endpoint.interval, series)
+
+
+def _of_bars(key: ObjectKey) -> tuple[Provider, Endpoint]:
+    provider = provider_of(key.source)
+    endpoint = provider.endpoint(key.endpoint)
+    if endpoint.interval is None:
+        raise DataError(f"{key.endpoint} of {key.source} gives no bars.")
+    return provider, endpoint
 
 
 def _company(bronze: Bronze, key: ObjectKey) -> Company:
