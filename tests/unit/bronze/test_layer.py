@@ -202,6 +202,22 @@ def test_an_object_with_other_bytes_is_named(tmp_path, answer, held):
     assert str(key) in str(caught.value)
 
 
+def test_an_object_that_was_written_over_is_read_from_its_version(open_bucket, bucket, answer):
+    store = open_bucket("some")
+    client = store._client
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    bronze = Bronze(store)
+    key, _ = bronze.put(answer(b"body"))
+    for wrong in (b"", gzip.compress(b"another")):
+        client.put_object(Bucket=bucket, Key=f"some/{key}", Body=wrong)
+    assert bronze.read(key) == b"body"
+    versions = client.list_object_versions(Bucket=bucket, Prefix=f"some/{key}")["Versions"]
+    (first,) = (each for each in versions if each["Size"] == min(v["Size"] for v in versions if v["Size"]))
+    client.delete_object(Bucket=bucket, Key=first["Key"], VersionId=first["VersionId"])
+    with pytest.raises(CorruptObject):
+        bronze.read(key)
+
+
 LARGEST = Settings(_env_file=None).stocks_answer_bytes
 
 

@@ -151,8 +151,9 @@ def test_buckets_and_logins_are_made_with_the_root_login(server: ServerOfOurs) -
 
 def test_only_a_login_that_may_delete_may(server: ServerOfOurs) -> None:
     make(server, WRITER, ARGO)
-    assert allowed(server, WRITER) == {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"}
-    assert allowed(server, ARGO) > allowed(server, WRITER)
+    both = {"s3:GetObject", "s3:PutObject", "s3:ListBucket", "s3:GetBucketLocation"}
+    assert allowed(server, WRITER) == {*both, "s3:GetObjectVersion", "s3:ListBucketVersions"}
+    assert allowed(server, ARGO) > both
     assert "s3:DeleteObject" in allowed(server, ARGO)
 
 
@@ -187,6 +188,13 @@ def test_what_the_server_can_not_do_is_said_and_stops_nothing(server: ServerOfOu
     assert server.kept == {}
     assert server.buckets == {"bronze", "artifacts"}
     assert len([sentence for sentence in said if "can't" in sentence]) == 3
+
+
+def test_without_versions_there_is_no_lock(server: ServerOfOurs) -> None:
+    """A lock would answer 403 to a conditional write: the client would take its own key for a wrong login."""
+    server.lacks = {"versioning"}
+    make(server, WRITER, lock_days=30)
+    assert server.kept == {}
 
 
 @pytest.mark.parametrize(("status", "error"), [(503, StoreUnavailable), (403, ConfigError)])

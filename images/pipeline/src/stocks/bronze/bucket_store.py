@@ -84,6 +84,18 @@ class BucketStore(DisposableStore):
             self._sleep(random.uniform(0.05, 0.25))  # noqa: S311 - no secret: it only sets the two apart
         raise StoreUnavailable(f"{self.url}: {key} is being written by others all the time.")
 
+    def versions(self, key: str, most: int | None = None) -> Iterator[bytes]:
+        """See `ObjectStore`."""
+        with bucket_faults(self.url):
+            pages = self._client.get_paginator("list_object_versions")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._above + key):
+                for each in page.get("Versions", []):
+                    if each["Key"] == self._above + key and not each["IsLatest"]:
+                        found = self._client.get_object(
+                            Bucket=self._bucket, Key=each["Key"], VersionId=each["VersionId"]
+                        )
+                        yield found["Body"].read(most)
+
     def guard(self, key: str, data: bytes) -> str:
         """See `ObjectStore`."""
         with bucket_faults(self.url):

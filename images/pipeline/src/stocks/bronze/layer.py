@@ -99,15 +99,25 @@ class Bronze:
         return sorted(symbol for symbol in found if is_symbol(symbol))
 
     def read(self, key: ObjectKey) -> bytes:
-        """An answer's bytes as received.
+        """An answer's bytes as received: also where somebody wrote over them, and the store keeps versions.
 
         Raises:
             CorruptObject: They are not the bytes that were stored, or more than may be read.
             DataError: There is no such object.
         """
-        unpacker, unpacked = gzip_unpacker(), io.BytesIO()
         # What can't be packed any smaller grows by a few bytes in a thousand.
-        packed = self.store.get(str(key), self._most + self._most // 100 + 100)
+        most = self._most + self._most // 100 + 100
+        try:
+            return self._unpacked(key, self.store.get(str(key), most))
+        except CorruptObject:
+            with contextlib.suppress(ConfigError):  # who may not see versions has none
+                for packed in self.store.versions(str(key), most):
+                    with contextlib.suppress(CorruptObject):
+                        return self._unpacked(key, packed)
+            raise
+
+    def _unpacked(self, key: ObjectKey, packed: bytes) -> bytes:
+        unpacker, unpacked = gzip_unpacker(), io.BytesIO()
         with contextlib.suppress(zlib.error):
             inflate(unpacker, packed, unpacked, self._most + 1)
         body = unpacked.getvalue()
@@ -119,7 +129,7 @@ class Bronze:
             return body
         raise CorruptObject(
             f"The bytes of {self.store.url}/{key} {wrong}.",
-            hint="Restore that object from an earlier version or a copy, or move it away; then fetch the symbol again.",
+            hint="Restore that object from a copy, or move it away; then fetch the symbol again.",
         )
 
     def _put(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from stocks.errors import ConfigError
@@ -40,6 +41,10 @@ class ObjectStore(Protocol):
     def keys(self, prefix: str) -> list[str]:
         """The keys that begin with a prefix, sorted. Names that begin with a dot are not listed."""
         ...
+
+    def versions(self, key: str, most: int | None = None) -> Iterator[bytes]:  # noqa: ARG002
+        """What lies below an object that was written over, newest first; nothing where the store keeps none."""
+        return iter(())
 
     def guard(self, key: str, data: bytes) -> str:  # noqa: ARG002
         """What becomes of an object that somebody with this process's rights writes over; empty where nothing keeps it.

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import LifecycleRuleTypeDef
 
 _READ = ("s3:GetObject", "s3:ListBucket", "s3:GetBucketLocation")
-_APPEND = (*_READ, "s3:PutObject")
-_WRITE = (*_APPEND, "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_OF_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation")
+_APPEND = (*_READ, "s3:GetObjectVersion", "s3:ListBucketVersions", "s3:PutObject")
+_WRITE = (*_READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_OF_BUCKET = ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketVersions")
 # How servers say that they have no versions, locks or lifecycles, or that a bucket was made without a lock.
 _NOT_THERE = frozenset(
     {
@@ -114,7 +114,7 @@ def provision(
     with bucket_faults(url), httpx.Client(base_url=url, timeout=30, transport=transport) as http:
         server = _Admin(client, http)
         for login in logins:
-            is_made = _create_bucket(client, login.bucket, with_lock=not login.may_delete)
+            is_made = _create_bucket(client, login.bucket, with_lock=lock_days > 0 and not login.may_delete)
             said.append(f"Bucket {login.bucket} {'made' if is_made else 'is there'}.")
             if not login.may_delete:
                 said += _keep(client, login.bucket, lock_days)
@@ -146,7 +146,10 @@ def _create_bucket(client: S3Client, bucket: str, *, with_lock: bool) -> bool:
 
 
 def _keep(client: S3Client, bucket: str, lock_days: int) -> list[str]:
-    """Lets a bucket keep what is written over or deleted."""
+    """Lets a bucket keep what is written over or deleted.
+
+    A lock without versions would answer "forbidden" to a conditional write that should be told that the key is taken.
+    """
     said = []
     is_versioned = _can(
         lambda: client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -155,7 +158,7 @@ def _keep(client: S3Client, bucket: str, lock_days: int) -> list[str]:
         f"Bucket {bucket} keeps " + ("every version of an object." if is_versioned else "no versions: it can't.")
     )
     if lock_days:
-        is_locked = _can(
+        is_locked = is_versioned and _can(
             lambda: client.put_object_lock_configuration(
                 Bucket=bucket,
                 ObjectLockConfiguration={
