@@ -67,6 +67,8 @@ def pods(objects: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         name = f"{each['kind']}/{each['metadata']['name']}"
         if each["kind"] == "Pod":
             found[name] = each["spec"]
+        elif each["kind"] == "CronJob":
+            found[name] = each["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         elif "template" in each.get("spec", {}):
             found[name] = each["spec"]["template"]["spec"]
     return found

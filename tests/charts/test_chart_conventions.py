@@ -71,7 +71,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> str:
     definitions = json.loads((shipped / "_definitions.json").read_text().replace(reference, '"#'))["$defs"]
     folder = tmp_path_factory.mktemp("schemas")
     for kind in (
-        *("configmap-v1", "pod-v1", "secret-v1", "service-v1", "serviceaccount-v1", "job-batch-v1"),
+        *("configmap-v1", "pod-v1", "secret-v1", "service-v1", "serviceaccount-v1", "job-batch-v1", "cronjob-batch-v1"),
         *(
             "deployment-apps-v1",
             "statefulset-apps-v1",

@@ -30,9 +30,11 @@ def labels_of(pod: str) -> Labels:
     (maker,) = [
         each
         for each in everything()
-        if each["metadata"]["name"] == pod and each["kind"] in {"Pod", "Job", "Deployment", "StatefulSet"}
+        if each["metadata"]["name"] == pod and each["kind"] in {"Pod", "Job", "CronJob", "Deployment", "StatefulSet"}
     ]
-    labels: Labels = (maker if maker["kind"] == "Pod" else maker["spec"]["template"])["metadata"]["labels"]
+    if maker["kind"] == "CronJob":
+        maker = maker["spec"]["jobTemplate"]
+    labels: Labels = (maker if maker.get("kind") == "Pod" else maker["spec"]["template"])["metadata"]["labels"]
     return labels
 
 
@@ -75,6 +77,8 @@ def connects(client: str, server: str) -> bool:
         ("workflow", {"postgres", "rustfs", "sample-api"}),
         ("stocks-warehouse", {"postgres", "rustfs"}),
         ("stocks-store", {"postgres", "rustfs"}),
+        ("stocks-backup", {"postgres", "rustfs"}),
+        ("stocks-restore", {"postgres", "rustfs"}),
         ("stocks-test-doctor", {"postgres", "rustfs", "sample-api"}),
         ("stocks-test-rights", {"postgres", "rustfs", "sample-api"}),
         ("dashboard", {"postgres"}),
