@@ -368,3 +368,40 @@ def test_nodes_without_pods_get_their_agents_rights_where_they_are_asked_for_alo
         "workflowtasksets": ["list", "watch"],
         "workflowtasksets/status": ["patch"],
     }
+
+
+def test_backups_are_made_at_night_and_restored_by_hand() -> None:
+    objects = stocks()
+    crons = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "CronJob"}
+    assert {name: spec.get("suspend", False) for name, spec in crons.items()} == {
+        "stocks-backup": False,
+        "stocks-restore": True,
+    }
+    specs = pods(objects)
+    for name, login, words in (
+        ("backup", "warehouse-writer", ["backup", "--json", "--keep-days=30"]),
+        ("restore", "warehouse-owner", ["restore", "--json"]),
+    ):
+        (container,) = specs[f"CronJob/stocks-{name}"]["containers"]
+        assert container["args"] == words
+        secrets = {each["name"]: each["valueFrom"]["secretKeyRef"]["name"] for each in container["env"]}
+        assert secrets == {
+            "STOCKS_WAREHOUSE_URL": login,
+            "AWS_ACCESS_KEY_ID": "backup-writer",
+            "AWS_SECRET_ACCESS_KEY": "backup-writer",
+        }
+    default = CHARTS / "stocks/ci/default-values.yaml"
+    assert not [each for each in render(default, "--set=backup.enabled=false") if each["kind"] == "CronJob"]
+    (container,) = pods(render(default, "--set=backup.restore=2026-11-20"))["CronJob/stocks-restore"]["containers"]
+    assert container["args"][-1] == "2026-11-20"
+
+
+def test_the_job_keeps_bronze_and_lets_artifacts_go() -> None:
+    (container,) = pods(stocks())["Job/stocks-store"]["containers"]
+    assert container["args"][2:] == [
+        "--append-only=/run/logins/bronze",
+        "--read-write=/run/logins/argo-artifacts",
+        "--read-write=/run/logins/backups",
+        "--lock-days=0",
+        "--expire=argo-artifacts=30",
+    ]

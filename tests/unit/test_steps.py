@@ -8,10 +8,24 @@ import typer
 
 from stocks.cli.app import app
 from stocks.errors import RETRIED_EXIT_CODES, ConfigError, ProviderUnavailable, QuotaSpent
-from stocks.steps import AUTO, REBUILD, REPLAY, REPORT, RUN, STEPS, Flow, Login, Nodes, Step, moment, tickers_a_batch
+from stocks.steps import (
+    AUTO,
+    PLAN_REPLAY,
+    REBUILD,
+    REPLAY,
+    REPORT,
+    RUN,
+    STEPS,
+    Flow,
+    Login,
+    Nodes,
+    Step,
+    moment,
+    tickers_a_batch,
+)
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-ALL = (*STEPS, REPLAY, REPORT)
+ALL = (*STEPS, PLAN_REPLAY, REPLAY, REPORT)
 
 
 def options(command: str) -> set[str]:
@@ -51,7 +65,7 @@ def test_flow_is_a_command_with_the_options_that_a_person_may_set(flow: Flow) ->
 
 
 def test_steps_of_a_batch_take_tickers() -> None:
-    for step in STEPS:
+    for step in ALL:
         if step.fan_out:
             assert "tickers" in inspect.signature(step.work).parameters
 
@@ -59,7 +73,7 @@ def test_steps_of_a_batch_take_tickers() -> None:
 def test_a_step_is_given_no_more_than_it_needs() -> None:
     assert [step.name for step in ALL if step.needs.provider] == ["extract"]
     assert [step.name for step in ALL if step.needs.cluster] == ["commit"]
-    assert [step.name for step in ALL if step.needs.store] == ["extract", "normalize", "replay"]
+    assert [step.name for step in ALL if step.needs.store] == [*("extract", "normalize", "plan-replay", "replay")]
     assert [step.name for step in ALL if step.needs.login is Login.OWNER] == ["gold"]
 
 

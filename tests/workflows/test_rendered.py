@@ -19,7 +19,7 @@ from argodbt.cli import app as argodbt
 from stocks import errors
 from stocks.cli.app import app
 from stocks.gold.books import of_run
-from stocks.steps import GOLD, REPLAY, REPORT, STEPS
+from stocks.steps import GOLD, PLAN_REPLAY, REPLAY, REPORT, STEPS
 from stocks.trading_calendar import calendar_of
 from stocks_workflows.__main__ import FOLDER
 from stocks_workflows.container import DBT, PIPELINE
@@ -33,7 +33,7 @@ COMMANDS = {
     "stocks": typer.main.get_command(app).commands,  # type: ignore[attr-defined]
     "argodbt": typer.main.get_command(argodbt).commands,  # type: ignore[attr-defined]
 }
-ALL_STEPS = {step.name: step for step in (*STEPS, REPLAY, REPORT)}
+ALL_STEPS = {step.name: step for step in (*STEPS, PLAN_REPLAY, REPLAY, REPORT)}
 PODS = [
     pytest.param(manifest, template, id=f"{name}-{template['name']}")
     for name, manifest in TEMPLATES.items()
@@ -309,7 +309,9 @@ def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
     }
     assert [name for name, secrets in given.items() if "warehouse-owner" in secrets] == ["prepare", "finish", "task"]
     assert [name for name, secrets in given.items() if "stocks-provider" in secrets] == ["extract"]
-    assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {"extract", "normalize", "replay"}
+    assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {
+        *("extract", "normalize", "plan-replay", "replay")
+    }
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
@@ -322,7 +324,7 @@ def test_workflow_ends_with_a_report_on_all_its_steps_and_cleans_up(name: str) -
     expected = {
         "stocks-ingest": ours,
         "stocks-gold": ["prepare", "gold"],
-        "stocks-replay": ["replay", "prepare", "gold"],
+        "stocks-replay": ["plan-replay", "replay", "prepare", "gold"],
     }
     assert reported == expected[name]
     assert spec["podGC"]["strategy"] == "OnPodSuccess"

@@ -3,7 +3,7 @@
 stocks-ingest   plan ─▶ for each batch: extract ─▶ normalize ─▶ commit, which starts stocks-gold where it is due;
                 nodes=warm: all of it but commit without a pod (argodbt.warm_template)
 stocks-gold     the dbt project as a DAG (argodbt)
-stocks-replay   replay ─▶ gold in a single pod
+stocks-replay   plan-replay ─▶ for each batch: replay ─▶ gold in a single pod
 stocks-daily    starts stocks-ingest after the close of New York
 """
 
@@ -19,7 +19,7 @@ from argodbt.graph import Granularity
 from argodbt.manifest import Manifest
 from argodbt.templates import DEFAULTS, MAIN, DbtPods, add_templates, parameters, pod_security, scratch_volume
 from argodbt.warm_template import WarmTemplate, twin_of
-from stocks.steps import AUTO, GOLD, REPLAY, REPORT, STEPS, Nodes, Step
+from stocks.steps import AUTO, GOLD, PLAN_REPLAY, REPLAY, REPORT, STEPS, Nodes, Step
 from stocks_workflows.container import DBT, NODES, artifacts, container_of, secrets, settings
 
 NAMESPACE = "stocks"
@@ -29,6 +29,9 @@ _GOLD_NAME = "stocks-gold"
 _GOLD_STEPS = ("prepare", GOLD.name)
 """What its pods write into the run log; a task that failed is told by the last of them."""
 _BATCHES = "batches"
+_ENDS = ("Succeeded", "Failed", "Errored", "Skipped")
+_REPLAYED = "50"
+"""Tickers in a pod of a replay: what one takes is a matter of seconds, and so is the start of a pod."""
 
 
 def ingest() -> WorkflowTemplate:
@@ -123,20 +126,29 @@ def replay() -> WorkflowTemplate:
     """Silver and gold again from bronze."""
     with _template(
         "stocks-replay",
-        steps=(REPLAY.name, *_GOLD_STEPS),
+        steps=(PLAN_REPLAY.name, REPLAY.name, *_GOLD_STEPS),
         mutexes=["silver", "gold"],
         description="Builds silver and gold again from bronze, with no request to the provider.",
         arguments=[
             Parameter(name="tickers", value="", description="Symbols, separated by commas; empty: all in bronze."),
             Parameter(name="as-of", value="", description="What was known then: 2005-02-25, or a time; empty: all."),
+            Parameter(name="batch-size", value=_REPLAYED, description=f"Tickers in a pod; {AUTO}: 20 pods at most."),
         ],
+        parallelism=8,
     ) as template:
-        replayed = container_of(REPLAY)
+        planned, replayed = container_of(PLAN_REPLAY), container_of(REPLAY, inputs=("tickers",))
         with DAG(name="main", fail_fast=False):
-            first = Task(name=REPLAY.name, template=replayed)
+            Task(name=PLAN_REPLAY.name, template=planned)
+            Task(
+                name=REPLAY.name,
+                template=replayed,
+                depends=PLAN_REPLAY.name,
+                with_param=f"{{{{tasks.{PLAN_REPLAY.name}.outputs.parameters.{PLAN_REPLAY.writes}}}}}",
+                arguments={"tickers": "{{item}}"},
+            )
             Task(
                 name=GOLD.name,
-                depends=f"{first.name}.Succeeded || {first.name}.Failed",
+                depends=_however(REPLAY.name),
                 template_ref=m.TemplateRef(name=_GOLD_NAME, template=MAIN),
                 arguments={
                     **DEFAULTS,
@@ -216,7 +228,7 @@ def _task(step: Step, names: Mapping[str, str], arguments: dict[str, str] | None
     for name in step.after:
         if _step(name).fan_out:
             awaited = name if step.fan_out else _BATCHES
-            depends.append(" || ".join(f"{awaited}.{end}" for end in ("Succeeded", "Failed", "Errored", "Skipped")))
+            depends.append(_however(awaited))
         elif not step.fan_out:  # what a batch as a whole waits for is not for its steps to wait for
             depends.append(name)
     return Task(
@@ -225,6 +237,11 @@ def _task(step: Step, names: Mapping[str, str], arguments: dict[str, str] | None
         depends=" && ".join(depends) or None,
         arguments=arguments or None,
     )
+
+
+def _however(task: str) -> str:
+    """However a task ended: with tickers that failed, or with nothing to do."""
+    return " || ".join(f"{task}.{end}" for end in _ENDS)
 
 
 def _step(name: str) -> Step:

@@ -1,6 +1,7 @@
 """The steps of the pipeline, each once: what it is called, asks for and needs, and the function that does it.
 
 plan ─▶ for each batch of tickers: extract ─▶ normalize ─▶ commit ─▶ gold, where it is due
+plan-replay ─▶ for each batch of tickers: replay ─▶ gold
 
 `stocks run` calls the functions in this order in one process; the sub-commands are made from them, an option for each
 keyword argument; a workflow runs these sub-commands as containers, with the secrets and rights that `needs` names.
@@ -175,13 +176,31 @@ def plan(
     nodes: Annotated[Nodes, "What a batch runs in: a workflow bears more nodes that are warm than pods."] = Nodes.POD,
 ) -> Outcome:
     """List the tickers to fetch, as a JSON list of batches (each a list separated by commas)."""
-    from stocks.bronze.extract import batches, plan
+    from stocks.bronze.extract import plan
     from stocks.providers import Unlimited, open_sources
     from stocks.warehouse.listings import universe
 
     with open_sources(means.settings, lambda _: Unlimited(), with_keys=False) as sources:
         chosen = plan(sources, parse_symbols(tickers), partial(universe, means.warehouse))
-    lists = [",".join(batch) for batch in batches(chosen, tickers_a_batch(batch_size, nodes, len(chosen)))]
+    return _planned(chosen, tickers_a_batch(batch_size, nodes, len(chosen)))
+
+
+def plan_replay(
+    means: Means,
+    *,
+    tickers: Held = "",
+    batch_size: Annotated[str, "Tickers in a batch; 0: all in one; auto: as few as make 20 batches at most."] = AUTO,
+) -> Outcome:
+    """List the tickers to replay, as a JSON list of batches (each a list separated by commas)."""
+    chosen = parse_symbols(tickers) or means.bronze.symbols()
+    return _planned(chosen, tickers_a_batch(batch_size, Nodes.POD, len(chosen)))
+
+
+def _planned(chosen: list[str], size: int) -> Outcome:
+    """Tickers in batches, for the steps that fan out."""
+    from stocks.bronze.extract import batches
+
+    lists = [",".join(batch) for batch in batches(chosen, size)]
     return Outcome(detail={"tickers": len(chosen), "batches": lists}, result=lists, tickers=chosen)
 
 
@@ -306,7 +325,7 @@ def report(
     if means.run_id is None:
         raise ConfigError("A report is about a run.", hint="Add --run-id.")
     log = RunLog(means.warehouse, means.run_id)
-    summary = log.sum_up(steps.split(","), [step.name for step in STEPS if step.fan_out])
+    summary = log.sum_up(steps.split(","), [step.name for step in (*STEPS, REPLAY) if step.fan_out])
     log.end(summary.exit_code, summary.message)
     means.report.rows(
         "failure",
@@ -361,12 +380,22 @@ GOLD = Step(
     is_run=True,
 )
 """In a workflow it is a DAG of its own, which argodbt draws."""
+PLAN_REPLAY = Step(
+    name="plan-replay",
+    work=plan_replay,
+    needs=Needs(store=True),
+    parameters=("tickers", "batch-size"),
+    writes="batches",
+    run="replay",
+)
 REPLAY = Step(
     name="replay",
     work=replay,
     needs=Needs(store=True, memory="256Mi", minutes=120),
+    after=("plan-replay",),
     parameters=("tickers", "as-of"),
     flags=("--no-gold",),
+    fan_out=True,
     run="replay",
     is_run=True,
 )

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from stocks.cli import backup, bootstrap, doctor, sample_api, universe, warehouse, worker
 from stocks.cli.steps import command_of, replay_command, run_command
 from stocks.errors import INTERRUPTED, ConfigError, StocksError, code_of
-from stocks.steps import REPORT, STEPS
+from stocks.steps import PLAN_REPLAY, REPORT, STEPS
 
 
 class Commands(TyperGroup):
@@ -49,7 +49,7 @@ app = typer.Typer(
 )
 _PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Whole pipeline": (run_command(), replay_command()),
-    "Steps": tuple(map(command_of, (*STEPS, REPORT))),
+    "Steps": tuple(map(command_of, (*STEPS, PLAN_REPLAY, REPORT))),
     "Warehouse": (
         warehouse.migrate,
         warehouse.query,

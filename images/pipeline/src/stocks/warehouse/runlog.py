@@ -180,14 +180,14 @@ class RunLog:
         Args:
             expected: The steps that the run should have had, in order. One that stands behind a step that failed as a
                 whole is not missed: it was never started.
-            fanned_out: Those among them that ran once for each of plan's batches.
+            fanned_out: Those among them that ran once for each of the batches that the first one planned.
         """
         with self._warehouse.connect(Role.READER) as connection:
             rows = connection.execute(
                 "select step, batch, exit_code, detail from ops.step where run_id = %s", [self.run_id]
             ).fetchall()
         ended = {(step, batch): (code, detail) for step, batch, code, detail in rows}
-        batches = ended.get(("plan", ""), (OK, {}))[1].get("batches", [])
+        batches: list[str] = next((detail["batches"] for _, detail in ended.values() if "batches" in detail), [])
         failures: list[Failure] = []
         for step in expected:
             stopped = False

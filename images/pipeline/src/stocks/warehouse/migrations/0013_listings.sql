@@ -1,4 +1,5 @@
 -- The universe as data: what people changed of the list that ships (dbt's seed).
+-- Code of 0012 lives with this.
 
 create table ops.listing (
     symbol       text        not null primary key,
