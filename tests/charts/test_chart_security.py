@@ -110,7 +110,7 @@ def test_passwords_are_random(chart: str) -> None:
     same = {name for name in once if once[name] == again[name]}
     names = {"rustfs-root/access-key"}
     assert same == {"postgres": set(), "rustfs": names}.get(
-        chart, names | {"bronze-writer/AWS_ACCESS_KEY_ID", "rustfs-argo/accesskey"}
+        chart, names | {f"{name}-writer/AWS_ACCESS_KEY_ID" for name in ("backup", "bronze")} | {"rustfs-argo/accesskey"}
     )
     assert all(len(once[name]) >= 32 for name in once if name not in same)
 

@@ -11,8 +11,17 @@ resource "aws_s3_bucket" "artifacts" {
   bucket = "${var.bucket_prefix}-argo"
 }
 
+resource "aws_s3_bucket" "backups" {
+  bucket = "${var.bucket_prefix}-backups"
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
 locals {
   buckets = {
+    backups   = aws_s3_bucket.backups
     bronze    = aws_s3_bucket.bronze
     artifacts = aws_s3_bucket.artifacts
   }

@@ -26,19 +26,25 @@ data "aws_iam_policy_document" "store" {
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket", "s3:GetBucketLocation"]
-    resources = [aws_s3_bucket.bronze.arn, aws_s3_bucket.artifacts.arn]
+    resources = [for bucket in local.buckets : bucket.arn]
+  }
+
+  statement {
+    sid       = "Versions"
+    actions   = ["s3:ListBucketVersions"]
+    resources = [aws_s3_bucket.bronze.arn]
   }
 
   statement {
     sid       = "BronzeWithoutDelete"
-    actions   = ["s3:GetObject", "s3:PutObject"]
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"]
     resources = ["${aws_s3_bucket.bronze.arn}/*"]
   }
 
   statement {
-    sid       = "Artifacts"
+    sid       = "ArtifactsAndBackups"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = ["${aws_s3_bucket.artifacts.arn}/*"]
+    resources = ["${aws_s3_bucket.artifacts.arn}/*", "${aws_s3_bucket.backups.arn}/*"]
   }
 }
 

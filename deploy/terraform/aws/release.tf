@@ -57,6 +57,8 @@ locals {
       bootstrap      = false
     }
 
+    backup = { bucket = aws_s3_bucket.backups.bucket }
+
     externalSecrets = {
       store = { kind = "ClusterSecretStore", name = var.secret_store }
       secrets = {

@@ -11,7 +11,7 @@ variable "namespace" {
 }
 
 variable "bucket_prefix" {
-  description = "Beginning of the buckets' names, which are unique in all of AWS: <prefix>-bronze, <prefix>-argo."
+  description = "Beginning of the buckets' names, which are unique in all of AWS: <prefix>-bronze, -argo and -backups."
   type        = string
 }
 
