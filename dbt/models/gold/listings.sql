@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- As stocks.warehouse.listings: a row of ops.listing says whether a symbol is listed, the seed whatever the row leaves open.
+-- As stocks.warehouse.listings: a row of ops.listing says whether a symbol is listed, the seed what it leaves open.
 select
     coalesce(changed.symbol, shipped.symbol) as symbol,
     case
