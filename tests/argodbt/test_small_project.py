@@ -75,7 +75,7 @@ FILES = {
             def is_due(self):
                 return self.run_id != "idle"
 
-            def unchanged(self, nodes):
+            def left_out(self, nodes, *, full_refresh):
                 return {"model.shop.orders"} if self.run_id == "again" else ()
 
             def variables(self, *, published=False):

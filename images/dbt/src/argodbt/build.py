@@ -126,8 +126,8 @@ def prepare(
         return empty
     if asked.has_all_changes and not asked.full_refresh and hooks.starts_over():
         asked = replace(asked, full_refresh=True)
-    if asked.is_whole and not asked.full_refresh:
-        nodes -= set(hooks.unchanged(nodes))
+    if asked.is_whole:
+        nodes -= set(hooks.left_out(nodes, full_refresh=asked.full_refresh))
     selection = replace(empty, nodes=tuple(sorted(nodes)), asked=asked)
     return replace(selection, ticket=hooks.begin(selection, _leftover(state, every) if asked.continues else None))
 

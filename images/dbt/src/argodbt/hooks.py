@@ -51,11 +51,15 @@ class Hooks:
         """
         return False
 
-    def unchanged(self, nodes: Collection[str]) -> Collection[str]:  # noqa: ARG002
-        """Those of the nodes, by unique_id, that a build of the whole project need not make again.
+    def left_out(self, nodes: Collection[str], *, full_refresh: bool) -> Collection[str]:  # noqa: ARG002
+        """Those of the nodes, by unique_id, that a build of the whole project does without.
 
-        What they made stands, and neither they nor what they read are others now: seeds, unit tests. Not asked before a
-        full refresh.
+        What they made stands, and neither they nor what they read are others now (seeds); or they look at nothing that
+        a build makes (unit tests).
+
+        Args:
+            nodes: Of the whole project.
+            full_refresh: Whether incremental models are built from nothing.
         """
         return ()
 

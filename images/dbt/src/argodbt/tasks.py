@@ -13,9 +13,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from argodbt.dbt import Dbt
-from argodbt.errors import ConfigError
 from argodbt.manifest import Manifest, Node
-from argodbt.results import RUN_RESULTS, RunResults, done, merged, of_sources, read_results, without_result
+from argodbt.results import RUN_RESULTS, RunResults, done, merged, of_sources, without_result
 
 
 def run_task(
@@ -57,10 +56,7 @@ def run_task(
         built = wanted - sources
         left_out = built & below(manifest, stale)
         if built - left_out:
-            dbt.run("build", *selection(manifest, built - left_out), *options)
-            if (built_now := read_results(dbt.target)) is None:
-                raise ConfigError(f"dbt wrote no {RUN_RESULTS} to {dbt.target}.")
-            parts.append(built_now)
+            parts.append(dbt.results("build", *selection(manifest, built - left_out), *options))
         if left_out:
             parts.append({**parts[-1], "results": without_result(left_out, "behind a source that is too old")})
         whole = merged(parts)
@@ -139,6 +135,5 @@ def _freshness(sources: Sequence[Node], dbt: Dbt) -> RunResults:
     unasked = without_result((source.unique_id for source in sources if not source.has_freshness), "no age to check")
     ages: RunResults = {"metadata": {}, "results": []}
     if selected := [selector(source) for source in sources if source.has_freshness]:
-        dbt.run("source", "freshness", "--select", *selected)
-        ages = of_sources(json.loads((dbt.target / "sources.json").read_text()))
+        ages = of_sources(dbt.results("source", "freshness", "--select", *selected))
     return {**ages, "results": [*ages["results"], *({**result, "status": "no-op"} for result in unasked)]}

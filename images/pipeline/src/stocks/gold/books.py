@@ -127,16 +127,16 @@ class Books(Hooks):
         last = _last_build(self._connection, published=True)
         return last is not None and last.fingerprint != fingerprint()
 
-    def unchanged(self, nodes: Collection[str]) -> Collection[str]:
-        """Seeds that stand in gold, and unit tests: they read the project alone, and that is the published one's."""
-        if _last_build(self._connection, published=True) is None:
-            return ()
+    def left_out(self, nodes: Collection[str], *, full_refresh: bool) -> Collection[str]:
+        """Unit tests, and seeds that stand in gold, where the project is the published one's.
+
+        Unit tests look at the project and never at a bar: they are for who changes it, and for CI.
+        """
+        unit_tests = {node for node in nodes if node.startswith("unit_test.")}
+        if full_refresh or _last_build(self._connection, published=True) is None:
+            return unit_tests
         there = tables(self._connection)
-        return {
-            node
-            for node in nodes
-            if node.startswith("unit_test.") or (node.startswith("seed.") and node.split(".")[2] in there)
-        }
+        return unit_tests | {node for node in nodes if node.startswith("seed.") and node.split(".")[2] in there}
 
     def variables(self, *, published: bool = False) -> Mapping[str, str]:
         """What dbt/profiles.yml reads."""
