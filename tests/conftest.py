@@ -21,7 +21,7 @@ from psycopg import sql
 from tests.instance import Instance, copy_of
 
 from stocks.embedded import EmbeddedPostgres
-from stocks.gold import BUILD_SCHEMA, environment
+from stocks.gold.environment import BUILD_SCHEMA, NO_CONNECTION
 from stocks.settings import project_folder
 from stocks.warehouse import Warehouse
 from stocks.warehouse.migrate import migrate
@@ -139,16 +139,19 @@ def lean_project(once: Once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_instance(migrated_state: Path, lean_project: Path, tmp_path_factory: pytest.TempPathFactory) -> NewInstance:
-    """Makes an instance with nothing in it yet, over the lean project; dbt has parsed it for this worker's port."""
-    state = copy_of(migrated_state, tmp_path_factory.mktemp("parsed") / "state")
-    with EmbeddedPostgres(state).running() as server:
-        variables = environment(Warehouse(server.url()), schema=BUILD_SCHEMA)
-    variables |= {name: str(lean_project) for name in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR")}
-    folders = ["--target-path", str(state / "dbt" / "target"), "--log-path", str(state / "dbt" / "logs")]
-    ended = Instance.make(state).run("dbt", "--quiet", "parse", *folders, **variables)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return lambda place: Instance.make(copy_of(state, place), DBT_PROJECT_DIR=str(lean_project))
+def new_instance(once: Once, migrated_state: Path, lean_project: Path) -> NewInstance:
+    """Makes an instance with nothing in it yet, over the lean project, which dbt has parsed."""
+    project = {name: str(lean_project) for name in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR")}
+
+    def make(folder: Path) -> None:
+        variables = {**NO_CONNECTION, "PGDATABASE": "stocks", "STOCKS_GOLD_SCHEMA": BUILD_SCHEMA, **project}
+        folders = ["--target-path", str(folder), "--log-path", str(folder)]
+        ended = Instance.make(folder).run("dbt", "--quiet", "parse", *folders, **variables)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    saved = once("parsed", make) / "partial_parse.msgpack"
+    variables = {"DBT_PROJECT_DIR": str(lean_project), "DBT_PARTIAL_PARSE_FILE_PATH": str(saved)}
+    return lambda place: Instance.make(copy_of(migrated_state, place), **variables)
 
 
 @pytest.fixture

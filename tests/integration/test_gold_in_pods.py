@@ -93,6 +93,11 @@ def pods(new_instance: NewInstance, tmp_path_factory: pytest.TempPathFactory) ->
         yield Pods(instance=instance, url=server.url("stocks_owner"), store=store)
 
 
+def test_a_first_build_goes_on_from_a_parse_made_elsewhere(pods: Pods) -> None:
+    log = (pods.instance.state / "dbt" / "logs" / "dbt.log").read_text()
+    assert "Partial parsing enabled, no changes found, skipping parsing" in log
+
+
 def builds(pods: Pods) -> list[str]:
     return pods.instance.query("select published_at is not null from ops.gold_build order by build_id")
 

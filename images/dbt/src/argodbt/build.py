@@ -88,7 +88,7 @@ def build(
     """
     with hooks.around("build") as facts:
         dbt = Dbt(artifacts, variables=hooks.variables(), progress=progress)
-        manifest = dbt.parse(*asked.parse_options)
+        manifest = dbt.parse(*asked.parse_options, variables=hooks.parse_variables())
         graph = graph_of(manifest, Granularity.SINGLE)
         selection = prepare(graph, asked, hooks=hooks, dbt=dbt, state=state, if_due=if_due)
         if not selection.nodes:

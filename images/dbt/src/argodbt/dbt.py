@@ -96,16 +96,22 @@ class Dbt:
         with tempfile.TemporaryDirectory() as folder:
             cls._held = dict(variables), cls(Path(folder), variables=variables).run("parse")
 
-    def parse(self, *options: str) -> Manifest:
+    def parse(self, *options: str, variables: Mapping[str, str] | None = None) -> Manifest:
         """Parses the project; what runs next does not parse it again.
+
+        It begins with the parse that an earlier run left among the artifacts, else with the one that
+        DBT_PARTIAL_PARSE_FILE_PATH names.
 
         Args:
             options: Of dbt: --vars.
+            variables: Set in the environment meanwhile, where they are others than those of the runs.
 
         Raises:
             ConfigError: dbt is not installed, or the project can't be parsed.
         """
-        self._parsed = self.run("parse", *options)
+        own = self.target / "partial_parse.msgpack"
+        saved = ["--partial-parse-file-path", str(own.absolute())] if own.exists() else []
+        self._parsed = Dbt(self.artifacts, variables=variables or self._variables).run("parse", *saved, *options)
         return read_manifest(self.target / MANIFEST)
 
     def results(self, *arguments: str) -> dict[str, Any]:

@@ -71,6 +71,14 @@ class Hooks:
         """
         return {}
 
+    def parse_variables(self) -> Mapping[str, str]:
+        """What is set in dbt's environment where it parses ahead of a build in one process: it connects to nothing.
+
+        dbt takes a saved parse for current only where the connection is that of the parse. Where no model asks for it
+        (`target.host`), a made-up one lets a parse serve for every warehouse.
+        """
+        return self.variables()
+
     def begin(self, selection: Selection, left: Leftover | None) -> Ticket:  # noqa: ARG002
         """Makes the place ready in which the selected nodes are built; there is at least one.
 

@@ -25,7 +25,7 @@ from argodbt.hooks import Hooks
 from argodbt.results import NodeResult
 from argodbt.selection import Leftover, Selection, Ticket
 from stocks.errors import ConfigError, StocksError, TestsFailed, WarehouseUnavailable
-from stocks.gold.environment import BUILD_SCHEMA, PUBLISHED_SCHEMA, environment
+from stocks.gold.environment import BUILD_SCHEMA, NO_CONNECTION, PUBLISHED_SCHEMA, environment
 from stocks.gold.publication import clear, publish, stand_in, tables
 from stocks.providers import in_words
 from stocks.settings import load_settings
@@ -141,6 +141,10 @@ class Books(Hooks):
     def variables(self, *, published: bool = False) -> Mapping[str, str]:
         """What dbt/profiles.yml reads."""
         return environment(self._warehouse, schema=PUBLISHED_SCHEMA if published else BUILD_SCHEMA)
+
+    def parse_variables(self) -> Mapping[str, str]:
+        """A connection that is the same everywhere: no model asks for it."""
+        return {**self.variables(), **NO_CONNECTION}
 
     def begin(self, selection: Selection, left: Leftover | None) -> Ticket:
         """Notes that a build begins, and what of silver it will see; makes gold_next ready for it."""

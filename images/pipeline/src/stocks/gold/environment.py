@@ -10,6 +10,8 @@ from stocks.warehouse import Warehouse
 from stocks.warehouse.connection import limits
 
 BUILD_SCHEMA, PUBLISHED_SCHEMA = "gold_next", "gold"
+NO_CONNECTION = {"PGHOST": "127.0.0.1", "PGPORT": "5432", "PGUSER": "stocks_owner"}
+"""For a parse, which connects to nothing: what dbt/profiles.yml has where nothing is set."""
 
 _LIBPQ = {each.keyword.decode(): each.envvar.decode() for each in pq.Conninfo.get_defaults() if each.envvar}
 """The variable by which libpq, and so dbt, takes each part of a connection: sslmode is PGSSLMODE."""
