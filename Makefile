@@ -88,7 +88,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
 ##@ Develop
-.PHONY: test format check generate lock assets ci coverage bench audit-mem clean
+.PHONY: test format check generate lock assets ci coverage audit advisories bench audit-mem clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
 	@$(PYTEST) $(ARGS)
 
@@ -122,6 +122,33 @@ ci: check test ## What CI runs; .ci/run adds what needs a cluster
 
 coverage: $(VENV)/dev ## All tests, measured; tracing what they start takes half as long again
 	$(PYTEST) --cov --cov-report=term $(ARGS)
+
+# Programs in Go are pinned here; Go compares what it fetches with the public checksum database.
+GITLEAKS ?= go run github.com/zricethezav/gitleaks/v8@v8.30.1
+ACTIONLINT ?= go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+KUBE_SCORE ?= go run github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+# What kube-score is told to pass over, in this order: tags are pinned, and offline clusters load images; open (SECURITY.md);
+# PostgreSQL's image has users of its own; one question tells both; one pod behind a Service needs no headless one; Argo makes
+# the pods; the value `replicas` says how many. And a limit of processors would slow down what has them to itself.
+KUBE_SCORE_IGNORED := container-image-pull-policy container-ephemeral-storage-request-and-limit \
+  container-security-context-user-group-id pod-probes-identical statefulset-has-servicename networkpolicy-targets-pod \
+  deployment-replicas
+# Of the one that is left out, policies are off by its own value.
+KUBE_SCORE_SCENARIOS = $(filter-out %/existing-values.yaml,$(wildcard charts/stocks/ci/*-values.yaml))
+
+audit: $(VENV)/audit ## Look for secrets in tree and history, and for faults of workflows, Dockerfiles and charts (Go, Helm)
+	$(BIN)/zizmor --offline --quiet .github
+	$(ACTIONLINT)
+	$(BIN)/hadolint --no-color images/*/Dockerfile
+	$(GITLEAKS) git --no-banner --redact --verbose .
+	for values in $(KUBE_SCORE_SCENARIOS); do \
+	  PATH=$$PATH:$${K8S_BIN:-/opt/k8s/bin} helm template stocks charts/stocks --namespace stocks --kube-version 1.34.0 \
+	    --values $$values 2> >(grep -v "found symbolic link" >&2) | \
+	  $(KUBE_SCORE) score --ignore-container-cpu-limit $(KUBE_SCORE_IGNORED:%=--ignore-test %) --output-format ci - | \
+	  { ! grep -E '^\[(CRITICAL|WARNING)\]' | sed "s,^,$$values: ,"; }; done
+
+advisories: $(VENV)/audit ## Ask PyPI what is known against the versions that are locked
+	for lock in requirements/*.txt; do $(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock; done
 
 bench: $(VENV)/bench ## A day's work beside what it is measured against (ARGS="curve", "factors", "sample", "memory")
 	@$(BIN)/python -m tools.bench $(ARGS)
@@ -166,6 +193,11 @@ $(VENV)/workflows: requirements/workflows.txt workflows/pyproject.toml $(VENV)/l
 $(VENV)/dev: requirements/dev.txt $(VENV)/dashboard $(VENV)/workflows
 	@echo "Installing what the tests need, from requirements/dev.txt"
 	@$(PIP) install --no-deps --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/audit: requirements/audit.txt | $(VENV)/bin/python
+	@echo "Installing what looks for faults, from requirements/audit.txt"
+	@$(PIP) install --no-deps --require-hashes -r requirements/audit.txt
 	@touch $@
 
 $(VENV)/bench: requirements/bench.txt $(VENV)/dev

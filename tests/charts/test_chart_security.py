@@ -6,8 +6,10 @@ import base64
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from tests.charts.pod_security import violations
 from tests.charts.rendering import (
     CHARTS,
@@ -99,7 +101,7 @@ def secrets(objects: list[dict[str, Any]]) -> dict[str, str]:
         f"{each['metadata']['name']}/{key}": base64.b64decode(value).decode()
         for each in objects
         if each["kind"] == "Secret"
-        for key, value in each["data"].items()
+        for key, value in each.get("data", {}).items()
     }
 
 
@@ -172,3 +174,14 @@ def test_rights_in_the_cluster_are_these_and_no_more() -> None:
         e["metadata"]["name"]: e["automountServiceAccountToken"] for e in objects if e["kind"] == "ServiceAccount"
     }
     assert tokens == {"stocks-workflow": True, "stocks-commit": True, "stocks-argo-ui": False}
+
+
+@every_scenario
+def test_what_a_secret_holds_stands_in_no_other_object(values: Path) -> None:
+    """Not in a workflow, a ConfigMap, a command line or an annotation."""
+    objects = render(values)
+    # Names of logins are no secrets.
+    held = {value for name, value in secrets(objects).items() if not re.search("access-?key$|ACCESS_KEY_ID$", name)}
+    passwords = {unquote(urlsplit(value).password or "") for value in held if "://" in value} - {""}
+    others = yaml.safe_dump_all([each for each in objects if each["kind"] != "Secret"], width=10_000)
+    assert [secret for secret in held | passwords if secret in others] == []

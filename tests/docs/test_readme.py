@@ -15,7 +15,7 @@ from tests.instance import Instance
 from stocks.cli.app import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "images" / "dbt" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "images" / "dbt" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README_BLOCKS = [
     block.splitlines()
     for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import signal
 import stat
 import subprocess
@@ -60,19 +59,6 @@ def test_the_password_file_is_private_and_the_server_is_gone(sample_instance: In
     passwords = sample_instance.state / "postgres" / "passwords.json"
     assert stat.S_IMODE(passwords.stat().st_mode) == 0o600
     assert not (sample_instance.state / "postgres" / "data" / "postmaster.pid").exists()
-
-
-def test_no_password_stands_in_anything_that_is_written(sample_instance: Instance) -> None:
-    secrets = json.loads((sample_instance.state / "postgres" / "passwords.json").read_text()).values()
-    written = [
-        *(sample_instance.state / "dbt").rglob("*"),
-        sample_instance.state / "postgres" / "server.log",
-        *(sample_instance.state / "bronze").rglob("*"),
-    ]
-    for path in written:
-        if path.is_file():
-            content = path.read_bytes()
-            assert not [secret for secret in secrets if secret.encode() in content], path
 
 
 def test_an_unknown_ticker_fails_alone(instance: Instance) -> None:

@@ -312,6 +312,10 @@ def test_secrets_are_where_they_are_used_and_nowhere_else() -> None:
     assert {name for name, secrets in given.items() if "bronze-writer" in secrets} == {
         *("extract", "normalize", "plan-replay", "replay")
     }
+    for pod in PODS:
+        for variable in pod.values[1]["container"]["env"]:
+            secret = re.search("KEY|PASSWORD|TOKEN|SECRET|WAREHOUSE_URL", variable["name"])
+            assert not secret or "secretKeyRef" in variable["valueFrom"], variable
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
