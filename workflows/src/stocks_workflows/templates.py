@@ -32,6 +32,9 @@ _BATCHES = "batches"
 _ENDS = ("Succeeded", "Failed", "Errored", "Skipped")
 _REPLAYED = "50"
 """Tickers in a pod of a replay: what one takes is a matter of seconds, and so is the start of a pod."""
+_UNDER_WAY = 32
+"""Batches that Argo has in hand at a time, more than work at once. Nodes without pods stand in one object, which the
+API server rewrites as a whole for each that begins or ends: 200 in it would keep a processor busy with nothing else."""
 
 
 def ingest() -> WorkflowTemplate:
@@ -82,7 +85,7 @@ def _ingest_dag(nodes: Nodes, names: Mapping[str, str]) -> None:
         for step in _INGEST:
             if step.fan_out:
                 _task(step, names, {"tickers": "{{inputs.parameters.tickers}}"})
-    with DAG(name=nodes, fail_fast=False):
+    with DAG(name=nodes, fail_fast=False, parallelism=_UNDER_WAY):
         for step in _INGEST:
             if not step.fan_out:
                 _task(step, names)
