@@ -88,7 +88,7 @@ e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and c
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
 ##@ Develop
-.PHONY: test format check generate lock assets ci coverage audit advisories bench audit-mem clean
+.PHONY: test format check generate lock assets docs ci coverage audit advisories bench audit-mem clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
 	@$(PYTEST) $(ARGS)
 
@@ -118,7 +118,10 @@ lock: $(VENV)/dev ## Compile requirements/*.txt again (ARGS=--upgrade)
 assets: $(VENV)/dev ## Fetch the dashboard's chart library again, as tools/assets.py locks it (needs npm)
 	$(BIN)/python tools/assets.py
 
-ci: check test ## What CI runs; .ci/run adds what needs a cluster
+docs: $(VENV)/docs ## Build the site of docs/ into site/, and fail at what it warns of
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
+
+ci: check docs test ## What CI runs; .ci/run adds what needs a cluster
 
 coverage: $(VENV)/dev ## All tests, measured; tracing what they start takes half as long again
 	$(PYTEST) --cov --cov-report=term $(ARGS)
@@ -157,7 +160,7 @@ audit-mem: $(VENV)/bench ## Peak memory and time of each stage in Polars, pandas
 	@$(BIN)/python -m tools.bench.audit_mem $(ARGS)
 
 clean: ## Remove .venv and caches; .state, which holds your data, stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage* dbt/target dbt/logs site
 
 # Set-up: the targets above make these when they need them.
 $(VENV)/bin/python:
@@ -198,6 +201,11 @@ $(VENV)/dev: requirements/dev.txt $(VENV)/dashboard $(VENV)/workflows
 $(VENV)/audit: requirements/audit.txt | $(VENV)/bin/python
 	@echo "Installing what looks for faults, from requirements/audit.txt"
 	@$(PIP) install --no-deps --require-hashes -r requirements/audit.txt
+	@touch $@
+
+$(VENV)/docs: requirements/docs.txt $(VENV)/local
+	@echo "Installing what builds the site, from requirements/docs.txt"
+	@$(PIP) install --no-deps --require-hashes -r requirements/docs.txt
 	@touch $@
 
 $(VENV)/bench: requirements/bench.txt $(VENV)/dev

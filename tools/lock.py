@@ -35,6 +35,7 @@ LOCKS: dict[str, tuple[str, list[str], list[str]]] = {
     "workflows": ("workflows/pyproject.toml", [], ["local", "dashboard"]),
     "dev": ("requirements/dev.in", [], ["local", "dashboard", "workflows"]),
     "audit": ("requirements/audit.in", [], ["local", "dashboard", "workflows", "dev"]),
+    "docs": ("requirements/docs.in", [], ["local", "dashboard", "workflows", "dev"]),
     "bench": ("requirements/bench.in", [], ["local", "dashboard", "workflows", "dev"]),
 }
 # The sample's package reads its other data with these: 240 MB that nothing in a lock with the sample imports.
