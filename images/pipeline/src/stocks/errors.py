@@ -5,7 +5,7 @@
     │   ├── ProviderUnavailable     network, time-out, 5xx, cut-off body
     │   ├── Throttled               the provider's per-second or per-minute limit
     │   ├── StoreUnavailable        the object store can't be reached
-    │   ├── WarehouseUnavailable    PostgreSQL is down or restarting
+    │   ├── WarehouseUnavailable    PostgreSQL is down or restarting, or is about to be migrated
     │   └── ClusterUnavailable      the Kubernetes API can't be reached
     └── TerminalError               trying again changes nothing
         ├── DataError           65  the data are wrong

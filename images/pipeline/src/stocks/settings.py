@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     stocks_warehouse_url: SecretStr | None = None
     """postgresql://user:password@host:port/database; the embedded server where unset."""
     stocks_connect_wait: int = Field(default=0, ge=0)
-    """Seconds to wait for a warehouse that can't be reached: in a cluster the network may come after the pod."""
+    """Seconds to wait for a warehouse that can't be reached or isn't migrated yet: in a cluster pods may come first."""
     stocks_log_days: int = Field(default=400, ge=62)
     """Days for which the warehouse keeps its logs: runs, steps, what gold's tests found, requests that were counted."""
     stocks_state_dir: Path = Path(".state")
