@@ -17,11 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config, file_util
 
 from stocks_dashboard import time_chart
-from stocks_dashboard.views import PAGES
 
 _STATIC = Path(file_util.get_static_dir())
 _FILES = frozenset(path.relative_to(_STATIC).as_posix() for path in _STATIC.glob("static/**/*") if path.is_file())
-_ADDRESSES = frozenset(["", *(page.path for page in PAGES)])
 _CHART = re.compile(r"static/js/BidiComponent\.[\w-]+\.js")
 _IMPORTED = re.compile(r"""(?:from|import)"\./([\w.-]+\.js)\"""")
 # Streamlit widens a page when its script has told it to, and leaves a band as high as the menu above it. Not by
@@ -42,11 +40,18 @@ class Assets:
         answer: ASGIApp = self._app
         if scope["type"] == "http" and scope["method"] == "GET" and scope["path"].startswith(self._base):
             name = scope["path"].removeprefix(self._base)
-            if name in _ADDRESSES:
+            if name in _addresses():
                 answer = Response(_page(), headers={"cache-control": "no-cache"}, media_type="text/html")
             elif name in _FILES:
                 answer = _file(name)
         await answer(scope, receive, send)
+
+
+@cache
+def _addresses() -> frozenset[str]:
+    from stocks_dashboard.views import PAGES  # with the server, not before: their caches are its own
+
+    return frozenset(["", *(page.path for page in PAGES)])
 
 
 @cache
