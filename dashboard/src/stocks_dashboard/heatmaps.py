@@ -60,7 +60,7 @@ def sector_returns(returns: pl.DataFrame, *, colours: Palette) -> dict[str, Any]
     return _heat(cells, place, names, alike=pl.col("horizon"), rows=cells["sector"].n_unique(), colours=colours)
 
 
-_AXIS: dict[str, Any] = {"labelAngle": 0, "ticks": False, "domain": False, "grid": False}
+_AXIS: dict[str, Any] = {"labelAngle": 0, "labelFlush": False, "ticks": False, "domain": False, "grid": False}
 
 
 def _heat(

@@ -42,7 +42,7 @@ def page() -> None:
 @part
 def _compared(chosen: list[str]) -> None:
     tiles = strip()
-    place, controls = st.columns([5, 1], gap="medium")
+    place, controls = st.columns([9, 2], gap="medium")
     spot = place.container(height=_HEIGHT, border=False)  # there before what it holds: nothing moves
     with controls:
         first, last = choose_range(symbols().filter(pl.col("symbol").is_in(chosen)))

@@ -40,7 +40,7 @@ def _by_sector() -> None:
     if by_sector.is_empty():
         st.info("There is no symbol with bars yet.", icon=":material/database_off:")
         return
-    place, controls = st.columns([5, 1], gap="medium")
+    place, controls = st.columns([9, 2], gap="medium")
     with controls:
         measure = state.select("Measure", _MEASURES, name="measure", form=catalogue.label_with_unit)
     left, right = place.columns(2)
@@ -93,7 +93,7 @@ def _by_horizon() -> None:
 @part
 def _correlation() -> None:
     st.header("What moves together", anchor=False)
-    place, controls = st.columns([5, 1], gap="medium")
+    place, controls = st.columns([9, 2], gap="medium")
     with controls:
         first, last = choose_range(symbols())
         sector = choose_sector()

@@ -53,7 +53,7 @@ def page() -> None:
 
 @part
 def _series(stock: dict[str, Any]) -> None:
-    place, controls = st.columns([5, 1], gap="medium")
+    place, controls = st.columns([9, 2], gap="medium")
     spot = place.container(height=_HEIGHT, border=False)  # there before what it holds: nothing moves
     with controls:
         days = choose_range(symbols().filter(pl.col("symbol") == stock["symbol"]))
@@ -203,6 +203,7 @@ def _risk(stock: dict[str, Any], shown: dict[str, Value], threshold: float) -> N
         else:
             alt = f"How many {_bar(stock)}s of {stock['symbol']} had which return."
             show(charts.histogram(bins, bar=_bar(stock), colours=palette()), key="histogram", alt=alt)
+            stock_parts.spread(stock["symbol"], _bar(stock), bins)
     with right:
         st.header("Falls and unusual returns", anchor=False)
         st.caption(_deepest(falls))
