@@ -87,6 +87,21 @@ dashboard-forward: ## The dashboard on http://localhost:8501
 e2e: $(VENV)/dev ## Run the pipeline in the cluster that kubectl talks to, and check gold
 	@STOCKS_TEST_CLUSTER=1 $(BIN)/pytest tests/e2e $(ARGS)
 
+##@ Release (docs/release.md)
+.PHONY: release release-login release-page
+STAGES ?= wheels images charts sign verify
+# Variables of tools/release.py.
+export REGISTRY PLATFORMS TAG COSIGN_KEY COSIGN_PUBLIC_KEY COSIGN_IDENTITY
+release: $(VENV)/dev ## Build, push, sign and verify wheels, images and charts (REGISTRY=127.0.0.1:5055 COSIGN_KEY=…)
+	@$(BIN)/python -m tools.release $(STAGES)
+
+release-login: ## Log Docker and Helm in to REGISTRY, as REGISTRY_USER with REGISTRY_TOKEN
+	@for program in docker "helm registry"; do printf '%s' "$$REGISTRY_TOKEN" | \
+	  $$program login --username "$$REGISTRY_USER" --password-stdin "$${REGISTRY%%/*}"; done
+
+release-page: ## Make the release's page on GitHub for TAG, with what is in dist/
+	@gh release create "$$TAG" --verify-tag --generate-notes dist/*.whl dist/*.sigstore.json dist/*.tgz dist/release.json
+
 ##@ Develop
 .PHONY: test format check generate lock assets docs ci coverage audit advisories bench audit-mem clean
 test: $(VENV)/dev ## All tests (ARGS="-k silver")
