@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.instance import Instance, events
 from tests.integration.test_load import bar, made
 
 from stocks.bronze.folder_store import FolderStore
@@ -94,6 +95,22 @@ def test_restored_warehouse_is_the_one_that_was_backed_up(
         loads = connection.execute("select load_id from ops.bronze_object order by load_id").fetchall()
     assert len(loads) == len(expected["ops.bronze_object"]) + 1
     assert len(set(loads)) == len(loads)
+
+
+def test_database_with_nothing_in_it_is_filled_by_the_command(
+    full: Warehouse, empty: Warehouse, tmp_path: Path
+) -> None:
+    """As after `drop database`: there was no `stocks migrate` yet."""
+    expected = contents(full)
+    back_up(full, FolderStore(tmp_path / "backups"), report=Report(), now=NOW)
+    instance = Instance.make(tmp_path / "state", STOCKS_BACKUP_URL=(tmp_path / "backups").as_uri())
+    listed = instance.stocks("restore", "--list", "--json")
+    assert [event["state"] for event in events(listed)] == ["whole"]
+    restored = instance.stocks("restore", "--json", STOCKS_WAREHOUSE_URL=empty.url)
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert contents(empty) == expected
+    again = instance.stocks("restore", "--json", STOCKS_WAREHOUSE_URL=empty.url)
+    assert (again.returncode, "is not empty" in again.stdout) == (78, True)
 
 
 def test_what_goes_on_meanwhile_is_none_of_it(full: Warehouse, empty: Warehouse, store: FolderStore) -> None:

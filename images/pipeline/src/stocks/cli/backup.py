@@ -75,7 +75,7 @@ def restore(
             )
             return
         wanted = chosen(backups, moment(at))
-        with open_warehouse(settings, Login.OWNER) as warehouse:
+        with open_warehouse(settings, Login.OWNER, as_it_is=True) as warehouse:
             with report:
                 manifest = fill(store, wanted, warehouse, report=report)
             report.line(

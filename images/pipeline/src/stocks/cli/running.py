@@ -30,18 +30,27 @@ def reporting(output: Output | None, as_json: bool, *, series: str = "") -> Iter
         raise typer.Exit(error.exit_code) from None
 
 
-def open_warehouse(settings: Settings, login: Login = Login.OWNER) -> AbstractContextManager[Warehouse]:
+def open_warehouse(
+    settings: Settings, login: Login = Login.OWNER, *, as_it_is: bool = False
+) -> AbstractContextManager[Warehouse]:
     """The warehouse in force, at this code's version: the one that is set, else the embedded one of the state folder.
 
     Args:
         settings: The settings in force.
         login: To the embedded one; who sets a warehouse has chosen the login with it.
+        as_it_is: Whether one that is set may be of any version, or have nothing in it at all.
 
     Raises:
         ConfigError: A warehouse that was set lacks a migration, or the embedded one can't be started.
         WarehouseUnavailable: It can't be reached.
     """
     if settings.stocks_warehouse_url is not None:
+        if as_it_is:
+            from stocks.warehouse import Warehouse
+
+            return contextlib.nullcontext(
+                Warehouse(settings.stocks_warehouse_url, connect_wait=settings.stocks_connect_wait)
+            )
         from stocks.warehouse.migrate import open_migrated
 
         return open_migrated(settings)
