@@ -221,39 +221,35 @@ order by total_return desc
 AGAINST_PEERS = f"""
 with
 
-returns as (
+-- One pass over the bars: of each day the peers' sum, and the returns of those that are asked for.
+days as (
 
-    select prices.symbol, prices.interval, prices.price_date, prices.simple_return
+    select
+        prices.interval,
+        sum(prices.simple_return) filter (where prices.symbol = any(${{peers}})) as total,
+        count(*) filter (where prices.symbol = any(${{peers}})) as peers,
+        array_agg(prices.symbol) filter (where prices.symbol = any(${{symbols}})) as symbols,
+        array_agg(prices.simple_return) filter (where prices.symbol = any(${{symbols}})) as returns
     from {_PRICES}
     where prices.symbol = any(${{symbols}} || ${{peers}}) and prices.price_date between ${{first}} and ${{last}}
         and prices.simple_return is not null
-
-),
-
--- The mean of all peers but one is the rest of their sum.
-of_peers as (
-
-    select interval, price_date, sum(simple_return) as total, count(*) as peers
-    from returns
-    where symbol = any(${{peers}})
-    group by interval, price_date
+    group by prices.interval, prices.price_date
 
 ),
 
 beside as (
 
     select
-        returns.symbol,
-        returns.interval,
-        returns.simple_return,
+        asked.symbol,
+        days.interval,
+        asked.simple_return,
+        -- The mean of all peers but one is the rest of their sum.
         case
-            when returns.symbol = any(${{peers}})
-                then (of_peers.total - returns.simple_return) / nullif(of_peers.peers - 1, 0)
-            else of_peers.total / of_peers.peers
+            when asked.symbol = any(${{peers}}) then (days.total - asked.simple_return) / nullif(days.peers - 1, 0)
+            else days.total / nullif(days.peers, 0)
         end as of_peers
-    from returns
-    inner join of_peers on returns.interval = of_peers.interval and returns.price_date = of_peers.price_date
-    where returns.symbol = any(${{symbols}})
+    from days
+    cross join unnest(days.symbols, days.returns) as asked (symbol, simple_return)
 
 )
 
