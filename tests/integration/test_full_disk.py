@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -103,19 +104,21 @@ def test_a_backend_that_is_killed_in_a_replay_ends_it_and_the_next_one_heals(tmp
         assert instance.stocks("run", "--tickers", "AAPL,FB", "--json").returncode == 0
         before = instance.gold()
 
-        def kill_backend(event: Event) -> bool:
-            if (event["event"], event.get("stage")) != ("advance", "replay"):
-                return False
-            with psycopg.connect(server.url("postgres"), autocommit=True) as own:
-                [pid] = own.execute(
-                    "select pid from pg_stat_activity where application_name = 'stocks' order by backend_start desc"
-                    " limit 1"
-                ).fetchone() or [0]
-            os.kill(pid, signal.SIGKILL)
-            return True
+        with contextlib.closing(psycopg.connect(server.url("postgres"), autocommit=True)) as own:
+            # The replay waits for a symbol: it is in the middle of its transaction when its backend is killed.
+            own.execute("select pg_advisory_lock(hashtextextended('silver.AAPL', 0))")
 
-        # The run itself gets a signal that it does nothing at.
-        assert instance.stop_when(kill_backend, "replay", by=signal.SIGCONT) == 75
+            def kill_backend(event: Event) -> bool:
+                if (event["event"], event.get("stage")) != ("begin", "replay"):
+                    return False
+                waiting = "select pid from pg_locks where locktype = 'advisory' and not granted"
+                while (found := own.execute(waiting).fetchone()) is None:
+                    time.sleep(0.01)
+                os.kill(found[0], signal.SIGKILL)
+                return True
+
+            # The run itself gets a signal that it does nothing at.
+            assert instance.stop_when(kill_backend, "replay", by=signal.SIGCONT) == 75
         healed = instance.stocks("replay", "--json")
         assert healed.returncode == 0, healed.stdout + healed.stderr
         assert instance.gold() == before
