@@ -74,7 +74,7 @@ def sign() -> str:
     for reference in _pushed():
         run(["cosign", "sign", *how, *_plain(), reference])
     for path in sorted(DIST.glob("*.whl")):
-        run(["cosign", "sign-blob", *how, "--new-bundle-format", "--bundle", f"{path}.sigstore.json", str(path)])
+        run(["cosign", "sign-blob", *how, "--bundle", f"{path}.sigstore.json", str(path)])
     return f"{len(_pushed())} in the registry, {len(list(DIST.glob('*.whl')))} wheels"
 
 
@@ -92,8 +92,7 @@ def verify() -> str:
     for reference in _pushed():
         run(["cosign", "verify", *how, *_plain(), reference])
     for path in sorted(DIST.glob("*.whl")):
-        bundle = ["--new-bundle-format", "--bundle", f"{path}.sigstore.json"]
-        run(["cosign", "verify-blob", *how, *bundle, str(path)])
+        run(["cosign", "verify-blob", *how, "--bundle", f"{path}.sigstore.json", str(path)])
     return "\n  ".join(["all of these:", *_pushed(), *(path.name for path in sorted(DIST.glob("*.whl")))])
 
 

@@ -42,12 +42,20 @@ def assert_sound(app: AppTest) -> None:
     assert [each.value for each in app.title if "failed" in each.value] == []
 
 
+def assert_no_password(app: AppTest, url: str) -> None:
+    """All that the page sends to the browser is without it."""
+    sent = "\n".join(str(getattr(each, "proto", "")) for each in app._tree)
+    assert app.title[0].value.rpartition(" ")[2] in sent
+    assert url.rsplit("@", 1)[0].rsplit(":", 1)[1] not in sent
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_shows_its_content(open_page: OpenPage, gold_url: str, page: str) -> None:
     app = open_page(gold_url, page)
     assert_sound(app)
     assert app.title[0].value == (page.capitalize() or "Overview")
     assert "2013-03-01" in texts(app)
+    assert_no_password(app, gold_url)
 
 
 def test_the_search_narrows_the_overview(open_page: OpenPage, gold_url: str) -> None:
@@ -292,6 +300,7 @@ def test_a_warehouse_that_is_down_gives_a_page_and_comes_back(open_page: OpenPag
         assert not app.exception
         assert app.title[0].value == "The warehouse can't be reached"
         assert "by itself" in texts(app)
+        assert_no_password(app, gold_url)
         gate.open()
         app.run()
         assert app.title[0].value == (page.capitalize() or "Overview")
