@@ -18,7 +18,18 @@ from stocks.errors import ConfigError, DataError
 from stocks.silver import ParsedSeries
 from stocks.warehouse import Role, Warehouse
 from stocks.warehouse.connection import Connection
-from stocks.warehouse.load import Company, Load, LoadCounts, load, load_apart, load_company, pending, refusals, reload
+from stocks.warehouse.load import (
+    Company,
+    Load,
+    LoadCounts,
+    analyze,
+    load,
+    load_apart,
+    load_company,
+    pending,
+    refusals,
+    reload,
+)
 from stocks.warehouse.migrate import migrate
 
 NOON = datetime(2024, 5, 17, 12, 0, tzinfo=UTC)
@@ -212,6 +223,18 @@ class TestCounts:
         assert counts == LoadCounts(inserted=1, unchanged=2)
         assert connection.execute(place).fetchall()[:2] == before
         assert restatements(connection) == []
+
+    def test_statistics_are_made_after_a_load_and_left_alone_after_a_small_one(self, connection: Connection) -> None:
+        analyzed = "select pg_stat_get_last_analyze_time('silver.bar'::regclass)"
+        bars = [bar(MONDAY + timedelta(days=n)) for n in range(31)]
+        for at, until in enumerate((5, 10, 30)):
+            load(connection, made(*bars[:until], at=at))
+        analyze(connection)
+        first = connection.execute(analyzed).fetchone()
+        connection.execute("select pg_stat_force_next_flush()")  # in place of a second's wait
+        load(connection, made(*bars, at=9))
+        analyze(connection)
+        assert connection.execute(analyzed).fetchone() == first
 
     def test_every_column_counts_as_a_change(self, connection: Connection) -> None:
         load(connection, made(bar(MONDAY)))

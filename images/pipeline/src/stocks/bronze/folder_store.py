@@ -93,8 +93,8 @@ class FolderStore(DisposableStore):
         with self._faults("listed"):
             # os.walk passes over errors where it isn't told otherwise: a listing with gaps would look whole.
             for folder, _, names in os.walk(start, onerror=_unless_absent):
-                relative = Path(folder).relative_to(self._folder)
-                found += [(relative / name).as_posix() for name in names]
+                relative = Path(folder).relative_to(self._folder).as_posix()
+                found += names if relative == "." else [f"{relative}/{name}" for name in names]
         return sorted(key for key in found if key.startswith(prefix) and is_listed(key))
 
     def _path(self, key: str) -> Path:

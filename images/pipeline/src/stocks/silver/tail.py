@@ -34,7 +34,8 @@ _LEVEL, _LEVEL_APART = 10, 4.0
 
 def told(decoded: Decoded) -> dict[str, Values]:
     """The rows of an answer by their dates as received; fewer than rows where a date stands twice."""
-    return {row[0]: row[1:] for row in decoded.rows.select("date_text", *FIELDS).iter_rows()}
+    columns = (decoded.rows[name].to_list() for name in ("date_text", *FIELDS))
+    return {row[0]: row[1:] for row in zip(*columns, strict=True)}
 
 
 def goes_on(rows: Mapping[str, Values], held: Mapping[str, tuple[Values, bool]], overlap: int) -> bool:
@@ -76,12 +77,10 @@ def judge_tail(
         calendar: Of the exchange where the symbol is listed.
         adjustment: The convention of its adjusted closes.
     """
-    is_right = decoded.symbol is None or decoded.symbol.upper() == symbol.upper()
-    today = observed_at.astimezone(calendar.timezone).date()
-    rows = sorted(told(decoded).items())
-    if is_right and interval == "daily" and len(rows) == len(decoded.rows) and _is_quiet(rows, until, today, calendar):
-        days = decoded.rows.with_columns(price_date=pl.col("date_text").str.to_date("%Y-%m-%d"))
-        return ParsedSeries.quiet(days.select(*BAR, is_final=final_day(observed_at, calendar)).sort("price_date"))
+    if is_quiet(decoded, until, symbol=symbol, interval=interval, observed_at=observed_at, calendar=calendar):
+        days = decoded.rows.lazy().with_columns(price_date=pl.col("date_text").str.to_date("%Y-%m-%d"))
+        bars = days.select(*BAR, is_final=final_day(observed_at, calendar)).sort("price_date")
+        return ParsedSeries.quiet(bars.collect())
     return judge_series(
         decoded,
         symbol=symbol,
@@ -92,7 +91,19 @@ def judge_tail(
     )
 
 
-def _is_quiet(rows: Sequence[tuple[str, Values]], until: date, today: date, calendar: TradingCalendar) -> bool:
+def is_quiet(
+    decoded: Decoded, until: date, *, symbol: str, interval: Interval, observed_at: datetime, calendar: TradingCalendar
+) -> bool:
+    """Whether a glance tells that a tail has nothing but clean bars, as most have; the arguments are `judge_tail`'s."""
+    is_right = decoded.symbol is None or decoded.symbol.upper() == symbol.upper()
+    today = observed_at.astimezone(calendar.timezone).date()
+    rows = sorted(told(decoded).items())
+    return (
+        is_right and interval == "daily" and len(rows) == len(decoded.rows) and _are_quiet(rows, until, today, calendar)
+    )
+
+
+def _are_quiet(rows: Sequence[tuple[str, Values]], until: date, today: date, calendar: TradingCalendar) -> bool:
     """Whether rows after a day can't break a rule, and those before it are enough to say so."""
     known = sum(day <= until.isoformat() for day, _ in rows)
     try:

@@ -23,15 +23,14 @@ BARS = pl.Schema(
 )
 """The columns of a bar, as in `ParsedSeries.bars`."""
 
-# A row a series: psycopg takes microseconds for each row, whatever it holds.
+# All in one row: psycopg takes microseconds for each, whatever it holds.
 _HELD: LiteralString = """
 select
-    asked.place, array_agg(price_date - date '1970-01-01'), array_agg(open), array_agg(high), array_agg(low),
+    array_agg(asked.place), array_agg(price_date - date '1970-01-01'), array_agg(open), array_agg(high), array_agg(low),
     array_agg(close), array_agg(adjusted_close), array_agg(volume), array_agg(dividend_amount),
     array_agg(split_coefficient), array_agg(is_final)
 from unnest(%s::integer[], %s::integer[], %s::date[]) as asked (place, series_id, first)
 inner join silver.bar on bar.series_id = asked.series_id and bar.price_date >= asked.first
-group by asked.place
 """
 _IN: LiteralString = """
 copy silver.bar (
@@ -60,15 +59,11 @@ def held_bars(connection: Connection, series: Mapping[int, tuple[int, date]]) ->
     if not series:
         return pl.DataFrame(schema=schema)
     numbers, days = map(list, zip(*series.values(), strict=True))
-    rows = connection.execute(_HELD, [list(series), numbers, days], binary=True)
-    names = [*BARS]
-    found = [
-        pl.DataFrame(dict(zip(names, columns, strict=True)), schema=BARS | {"price_date": pl.Int32()}).select(
-            pl.lit(place, pl.Int32).alias("place"), pl.col("price_date").cast(pl.Date), *names[1:]
-        )
-        for place, *columns in rows
-    ]
-    return pl.concat(found) if found else pl.DataFrame(schema=schema)
+    columns = connection.execute(_HELD, [list(series), numbers, days], binary=True).fetchone() or ()
+    found = {name: column or [] for name, column in zip(schema, columns, strict=True)}
+    return pl.DataFrame(found, schema=schema | {"price_date": pl.Int32()}).with_columns(
+        pl.col("price_date").cast(pl.Date)
+    )
 
 
 def copy_bars(connection: Connection, bars: pl.DataFrame) -> None:

@@ -319,6 +319,8 @@ def forget_company(connection: Connection, symbol: str) -> None:
 
 def analyze(connection: Connection) -> None:
     """Tells the planner what silver looks like now, where much of it changed; gold would else be planned for before."""
+    # The server counts what a session writes up to a second later: the next run would find it much, and do it again.
+    connection.execute("select pg_stat_force_next_flush()")
     if connection.execute(_ANALYZED, [_MUCH]).fetchone() != (False,):
         connection.execute("analyze silver.series, silver.bar, ops.bronze_object")
 
@@ -577,8 +579,10 @@ def _restatements(works: Iterable[_Work]) -> Iterator[tuple[Any, ...]]:
 
 
 def _rejects(one: Load) -> Iterator[tuple[Any, ...]]:
-    rows = one.series.rejects.select("price_date", "rule", "reason", "raw").iter_rows()
-    return ((str(one.key), *one.of, *row, one.key.observed_at) for row in rows)
+    if one.series.rejects.is_empty():
+        return
+    for row in one.series.rejects.select("price_date", "rule", "reason", "raw").iter_rows():
+        yield str(one.key), *one.of, *row, one.key.observed_at
 
 
 def _suspects(work: _Work) -> Iterator[tuple[Any, ...]]:

@@ -7,15 +7,15 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from typing import LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple, TypedDict
 
 from stocks.bronze import ObjectKey
 from stocks.errors import DataError
 from stocks.providers import Source
-from stocks.providers.provider import Answer, Endpoint
+from stocks.providers.provider import Answer, Endpoint, Interval
 from stocks.settings import Settings
-from stocks.silver.tail import Values, goes_on, judge_tail, told
-from stocks.trading_calendar import calendar_of
+from stocks.silver.tail import Values, goes_on, is_quiet, judge_tail, told
+from stocks.trading_calendar import TradingCalendar, calendar_of
 from stocks.warehouse.connection import Connection, Role, Warehouse
 
 _AT_ONCE = 100
@@ -66,6 +66,15 @@ class _Known(NamedTuple):
     """What became of the answers since the newest whole one, by their keys."""
 
 
+class _About(TypedDict):
+    """What an answer is judged by."""
+
+    symbol: str
+    interval: Interval
+    observed_at: datetime
+    calendar: TradingCalendar
+
+
 class Tails:
     """Answers, while its context is open and from any thread, what `bronze.extract.Tails` asks.
 
@@ -113,15 +122,16 @@ class Tails:
             rows = told(decoded)
             if len(rows) < len(decoded.rows) or not goes_on(rows, bars, self._overlap):
                 return False
-            series = judge_tail(
-                decoded,
-                date.fromisoformat(max(day for day, (_, is_final) in bars.items() if is_final)),
+            until = date.fromisoformat(max(day for day, (_, is_final) in bars.items() if is_final))
+            about = _About(
                 symbol=answer.symbol,
                 interval=answer.endpoint.interval or "daily",
                 observed_at=answer.observed_at,
                 calendar=calendar_of(answer.symbol),
-                adjustment=provider.adjustment,
             )
+            if is_quiet(decoded, until, **about):
+                return True
+            series = judge_tail(decoded, until, **about, adjustment=provider.adjustment)
         except DataError:
             return False
         return series.is_clean
