@@ -122,14 +122,14 @@ def test_every_path_in_the_readmes_table_exists() -> None:
 def test_every_stocks_command_runs(
     block: list[str], sample_instance: Instance, new_instance: NewInstance, tmp_path: Path
 ) -> None:
-    own: dict[str, Instance] = {}  # by state folder, kept from line to line
-    for number, line in enumerate(block):
+    own: dict[str, Instance] = {}  # of what changes anything, kept from line to line
+    for line in block:
         words = shlex.split(line)
         variables = dict(word.split("=", 1) for word in words if re.fullmatch(r"[A-Z_0-9]+=.*", word))
         arguments = words[len(variables) + 1 :]
         instance = sample_instance
-        if (state := variables.pop("STOCKS_STATE_DIR", None)) or arguments[0] == "run":
-            name = state or str(number)
+        if (state := variables.pop("STOCKS_STATE_DIR", None)) or arguments[0] in ("run", "universe"):
+            name = state or arguments[0]
             instance = own[name] = own.get(name) or new_instance(tmp_path / name)
         ended = instance.stocks(*arguments, **variables)
         # The sample has no Tesco: the provider would. It is no two sources.
